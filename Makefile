@@ -1,0 +1,61 @@
+# Two commands for a reader: `make book` and `make test`. Both make the environment they need.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+PORT ?= 8000
+CONSTRAINTS ?= constraints.txt
+JOBS ?= 2
+NOTEBOOKS ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: book serve test test-cuda lint notebooks repository lock bench clean
+
+book: $(READY)
+	$(BIN)/jupyter-book build . --all -W -n --keep-going -q
+	@echo "Книга готова: file://$(CURDIR)/_build/html/index.html — или make serve"
+
+serve: book
+	@echo "Книга: http://localhost:$(PORT)/ — остановить: Ctrl+C"
+	$(BIN)/python -m http.server --directory _build/html --bind 127.0.0.1 $(PORT)
+
+test: lint
+	$(BIN)/python book/notebooks.py check
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The notebooks alone, on the GPU of the machine: torch with CUDA must be what pip installs there.
+test-cuda: $(READY)
+	$(BIN)/python -c "import torch; assert torch.cuda.is_available(), 'no CUDA device'"
+	$(BIN)/python -m pytest book
+
+# Execute and normalise: all of them, or NOTEBOOKS="book/02-tfidf.ipynb".
+notebooks: $(READY)
+	$(BIN)/python book/notebooks.py run $(NOTEBOOKS)
+
+# make repository URL=https://github.com/OWNER/NAME
+repository: $(READY)
+	$(BIN)/python book/notebooks.py repository $(URL)
+
+# Resolve the newest versions and write them down as the verified ones.
+lock:
+	rm -rf $(VENV)-lock
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/pip install -q $$(grep '^torch==' constraints.txt)
+	$(VENV)-lock/bin/pip install -q -e '.[book,test]'
+	$(VENV)-lock/bin/pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//' > constraints.txt
+	rm -rf $(VENV)-lock
+
+clean:
+	rm -rf _build $(VENV)
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -c $(CONSTRAINTS) -e '.[book,test]'
+	touch $@

@@ -1,0 +1,13 @@
+"""Recurrent networks for Russian text: the package behind «Текст как последовательность».
+
+Data flows one way, and a module imports only from those to its left::
+
+    datasets ─ text ─ vocab ─ batching ─ models ─ training ─ generation · metrics ─ plots
+
+Import the modules, not this package: ``from coursekit import text, vocab``. Only the modules from
+``batching`` on need torch.
+"""
+
+from importlib.metadata import version
+
+__version__ = version("coursekit")

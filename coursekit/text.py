@@ -1,0 +1,168 @@
+"""Russian text: from characters to the tokens that a model counts or reads."""
+
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+import pymorphy3
+import razdel
+import stop_words as stop_word_lists
+from nltk.stem.snowball import RussianStemmer
+from pymorphy3.analyzer import Parse
+
+from coursekit.arguments import check_choice, check_text, check_whole, shown
+
+STRESS = "\u0301"
+NEGATIONS = frozenset({"без", "не", "нельзя", "нет", "ни", "никогда", "никуда", "ничего"})
+
+# A novel has about 50 000 word types; five of them fit, and memory stays bounded on any stream.
+CACHED_WORDS = 2**18
+
+
+def normalise(text: str) -> str:
+    """Return ``text`` in Unicode form NFC without stress marks; й and ё stay letters.
+
+    Source: Unicode Standard Annex 15; chapter 1.
+
+    >>> normalise("за\u0301мок и\u0306од") == "замок йод"
+    True
+    """
+    return unicodedata.normalize("NFC", check_text("text", text)).replace(STRESS, "")
+
+
+def sentences(text: str) -> list[str]:
+    """Return the sentences of the normalised ``text``, split by razdel's rules.
+
+    >>> sentences("А. С. Пушкин родился в 1799 г. в Москве. Потом — лицей!")
+    ['А. С. Пушкин родился в 1799 г. в Москве.', 'Потом — лицей!']
+    """
+    return [part.text for part in razdel.sentenize(normalise(text)) if part.text]
+
+
+def tokens(text: str) -> list[str]:
+    """Return words, numbers and punctuation marks of the normalised ``text``, in order, case kept.
+
+    >>> tokens("Кое-кто, №14, ушёл…")
+    ['Кое-кто', ',', '№', '14', ',', 'ушёл', '…']
+    """
+    return [part.text for part in razdel.tokenize(normalise(text))]
+
+
+def words(text: str) -> list[str]:
+    """Return the tokens of ``text`` that hold a letter, lowercased.
+
+    >>> words("Кое-кто, №14, ушёл…")
+    ['кое-кто', 'ушёл']
+    """
+    return [token.lower() for token in tokens(text) if any(map(str.isalpha, token))]
+
+
+@cache
+def _stemmer() -> RussianStemmer:
+    return RussianStemmer()
+
+
+@cache
+def _morph() -> pymorphy3.MorphAnalyzer:
+    return pymorphy3.MorphAnalyzer(lang="ru")
+
+
+@lru_cache(CACHED_WORDS)
+def stem(word: str) -> str:
+    """Return the Snowball stem of ``word``, lowercased (NLTK's Russian stemmer).
+
+    Source: M. F. Porter, Snowball, 2001; chapter 1.
+
+    >>> [stem(word) for word in ["княжна", "князь", "князя"]]
+    ['княжн', 'княз', 'княз']
+    """
+    return str(_stemmer().stem(check_text("word", word)))
+
+
+@lru_cache(CACHED_WORDS)
+def parses(word: str) -> tuple[Parse, ...]:
+    """Return pymorphy3's parses of ``word``, the likeliest first.
+
+    Source: M. Korobov, doi:10.1007/978-3-319-26123-2_31; chapter 1.
+
+    >>> [(parse.normal_form, str(parse.tag.POS)) for parse in parses("стали")][:2]
+    [('стать', 'VERB'), ('сталь', 'NOUN')]
+    """
+    return tuple(_morph().parse(check_text("word", word)))
+
+
+@lru_cache(CACHED_WORDS)
+def lemma(word: str) -> str:
+    """Return the dictionary form of ``word``: that of its likeliest parse, without its context.
+
+    >>> [lemma(word) for word in ["людьми", "шла", "ёлками"]]
+    ['человек', 'идти', 'ёлка']
+    """
+    return str(_morph().parse(check_text("word", word))[0].normal_form)
+
+
+FORMS: dict[str, Callable[[str], str]] = {"token": str, "stem": stem, "lemma": lemma}
+
+
+@cache
+def stop_words() -> frozenset[str]:
+    """Return frequent Russian words that rarely tell texts apart; negations are not among them.
+
+    Source: the list of the stop-words project, less ``NEGATIONS``; chapter 1 says why.
+
+    >>> "и" in stop_words(), "не" in stop_words()
+    (True, False)
+    """
+    return frozenset(stop_word_lists.get_stop_words("ru")) - NEGATIONS
+
+
+@dataclass(frozen=True)
+class Analyzer:
+    """Turn a text into the terms that scikit-learn's vectorizers count: ``analyzer=Analyzer()``.
+
+    A word is taken as it stands (``form="token"``), cut to its stem or brought to its lemma, always
+    in lower case. Words of ``dropped`` go first, compared as tokens; then forms shorter than
+    ``min_length`` characters. ``ngrams=(1, 2)`` gives single words and pairs of neighbours, joined
+    by a space. A text that leaves no term is a ``ValueError``, unless ``allow_empty``.
+
+    >>> Analyzer()("Анна Павловна улыбалась князю")
+    ['анна', 'павлович', 'улыбаться', 'князь']
+    >>> Analyzer("stem", ngrams=(1, 2), dropped=stop_words())("не был князем")
+    ['не', 'княз', 'не княз']
+    """
+
+    form: str = "lemma"
+    ngrams: tuple[int, int] = (1, 1)
+    dropped: frozenset[str] = frozenset()
+    min_length: int = 1
+    allow_empty: bool = False
+
+    def __post_init__(self) -> None:
+        check_choice("form", self.form, FORMS)
+        check_whole("min_length", self.min_length)
+        if not isinstance(self.ngrams, tuple) or len(self.ngrams) != 2:
+            raise TypeError(f"ngrams = {shown(self.ngrams)}: нужна пара чисел, например (1, 2).")
+        shortest = check_whole("ngrams[0]", self.ngrams[0])
+        check_whole("ngrams[1]", self.ngrams[1], least=shortest)
+        if not isinstance(self.dropped, frozenset):
+            raise TypeError(
+                f"dropped = {shown(self.dropped)}: нужно множество frozenset: stop_words() "
+                "или frozenset({'и', 'в'})."
+            )
+
+    def __call__(self, text: str) -> list[str]:
+        """Return the terms of ``text``: n-grams of the smallest order first, each in text order."""
+        shaped = (FORMS[self.form](word) for word in words(text) if word not in self.dropped)
+        units = [unit for unit in shaped if len(unit) >= self.min_length]
+        if not units and not self.allow_empty:
+            raise ValueError(
+                f"text = {shown(text)}: не осталось ни одного слова — текст пуст или состоит из "
+                "отброшенных слов. Уберите его из набора либо разрешите пустые: allow_empty=True."
+            )
+        shortest, longest = self.ngrams
+        return [
+            " ".join(units[start : start + order])
+            for order in range(shortest, longest + 1)
+            for start in range(len(units) - order + 1)
+        ]
