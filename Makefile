@@ -43,6 +43,10 @@ notebooks: $(READY)
 repository: $(READY)
 	$(BIN)/python book/notebooks.py repository $(URL)
 
+# The usual way of teaching notebooks against ours, in one run.
+bench: $(READY)
+	$(BIN)/python benchmarks/run.py
+
 # Resolve the newest versions and write them down as the verified ones.
 lock:
 	rm -rf $(VENV)-lock

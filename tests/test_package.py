@@ -1,0 +1,118 @@
+"""The package as others meet it: what it imports, what its wheel holds, what its README shows."""
+
+import ast
+import itertools
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from coursekit import datasets, training
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+# Left to right, as the design draws it; a module imports only from those before it.
+ORDER = (
+    "arguments downloads datasets text vocab batching metrics models training generation plots"
+).split()
+
+
+def imports(module):
+    tree = ast.parse((ROOT / "coursekit" / f"{module}.py").read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("coursekit."):
+            yield node.module.removeprefix("coursekit.")
+
+
+def test_modules_import_only_from_their_left():
+    modules = {path.stem for path in (ROOT / "coursekit").glob("*.py")} - {"__init__"}
+    assert modules == set(ORDER)
+    for module in ORDER:
+        assert set(imports(module)) <= set(ORDER[: ORDER.index(module)]), module
+
+
+@pytest.mark.parametrize("module", ["text", "vocab", "datasets", "metrics"])
+def test_what_needs_no_torch_does_not_import_it(module):
+    program = f"import sys, coursekit.{module}; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def requirement_name(requirement):
+    return re.split(r"[^\w-]", requirement)[0].lower().replace("_", "-")
+
+
+def test_every_dependency_has_a_verified_version():
+    locked = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    assert "torch==2.13.0" in locked
+    names = {requirement_name(line) for line in locked}
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    for requirement in itertools.chain(PROJECT["project"]["dependencies"], *extras):
+        assert requirement_name(requirement) in names, requirement
+
+
+def test_environment_yml_derives_from_the_extras():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert set(environment) == {"name", "channels", "dependencies"}
+    *conda, pip = environment["dependencies"]
+    python, pip_itself, torch = conda
+    assert (pip_itself, pip) == ("pip", {"pip": ["-e .[book,test]"]})
+    assert python.removeprefix("python=") == PROJECT["project"]["requires-python"].lstrip(">=")
+    bound = next(d for d in PROJECT["project"]["dependencies"] if d.startswith("torch"))
+    assert torch == bound.replace("torch", "pytorch-cpu")
+
+
+@pytest.mark.parametrize("workflow", sorted((ROOT / ".github" / "workflows").iterdir()))
+def test_workflows_call_what_a_person_calls(workflow):
+    jobs = yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"]
+    commands = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for command in commands:
+        program, *arguments = command.split()
+        assert (
+            (program == "make" and arguments[0] in targets)
+            or command == "bash .ci/run"
+            or command == "nvidia-smi"
+        ), command
+
+
+def test_the_sample_of_the_readme_runs(monkeypatch, capsys):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    sample = re.search(r"```python\n(.*?)```", readme, re.DOTALL)[1]
+    small = datasets.Corpus(
+        work._replace(text=work.text[:1500]) for work in datasets.load_zarechinsk()
+    )
+    monkeypatch.setattr(datasets, "load_zarechinsk", lambda: small)
+    fit = training.fit
+    monkeypatch.setattr(training, "fit", lambda *data, **how: fit(*data, **how | {"epochs": 1}))
+    exec(compile(sample, "README.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("вера львовна ")
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_data_types_and_licences(tmp_path):
+    build = [sys.executable, "-m", "pip", "wheel", ".", "--no-deps", "--no-build-isolation", "-q"]
+    subprocess.run([*build, "-w", str(tmp_path)], cwd=ROOT, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    target = tmp_path / "unpacked"
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        archive.extractall(target)
+    assert "coursekit/py.typed" in names
+    assert "coursekit/book.mplstyle" in names
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert any(name.endswith("licenses/LICENSES/CC0-1.0.txt") for name in names)
+    assert not any(name.startswith(("tests", "book")) for name in names)
+    program = (
+        "from coursekit import datasets, downloads; import coursekit; print(coursekit.__file__);"
+        "print(len(datasets.load_zarechinsk()), len(datasets.load_reviews()),"
+        "len(datasets.load_names().names), len(downloads.registry()))"
+    )
+    command = [sys.executable, "-c", program]
+    said = subprocess.run(command, cwd=target, capture_output=True, text=True, check=True).stdout
+    assert said.splitlines() == [str(target / "coursekit" / "__init__.py"), "119 1200 103 13"]
