@@ -14,16 +14,18 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: book serve test test-cuda lint notebooks repository lock bench clean
 
 book: $(READY)
-	$(BIN)/jupyter-book build . --all -W -n --keep-going -q
+	$(BIN)/jupyter-book build . -W -n --keep-going -q
 	@echo "Книга готова: file://$(CURDIR)/_build/html/index.html — или make serve"
 
 serve: book
 	@echo "Книга: http://localhost:$(PORT)/ — остановить: Ctrl+C"
 	$(BIN)/python -m http.server --directory _build/html --bind 127.0.0.1 $(PORT)
 
+# The notebooks go one after another: two trainings at once would fight for the same cores.
 test: lint
 	$(BIN)/python book/notebooks.py check
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest tests coursekit -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest book
 
 lint: $(READY)
 	$(BIN)/ruff check .

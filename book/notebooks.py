@@ -77,7 +77,7 @@ def write_setup(notebook: nbformat.NotebookNode, url: str) -> None:
 def run(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     write_setup(notebook, repository())
-    client = NotebookClient(notebook, timeout=600, kernel_name="python3")
+    client = NotebookClient(notebook, timeout=600, kernel_name="python3", coalesce_streams=True)
     client.execute(cwd=str(path.parent))
     normalise(notebook)
     nbformat.write(notebook, path)

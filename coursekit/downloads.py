@@ -3,13 +3,13 @@
 import hashlib
 import json
 import os
+import warnings
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
-import pooch
-import requests
+from platformdirs import user_cache_path
 from tqdm import tqdm
 
 from coursekit.arguments import check_choice
@@ -45,7 +45,7 @@ def registry() -> dict[str, Entry]:
 
 def data_folder() -> Path:
     """Return the folder of fetched files: ``COURSEKIT_DATA`` if set, else the user's cache."""
-    return Path(os.environ.get("COURSEKIT_DATA") or pooch.os_cache("coursekit")).expanduser()
+    return Path(os.environ.get("COURSEKIT_DATA") or user_cache_path("coursekit")).expanduser()
 
 
 def fetch(name: str) -> Path:
@@ -59,6 +59,13 @@ def fetch(name: str) -> Path:
 
 def download(entry: Entry, folder: Path) -> Path:
     """Return the verified ``folder / entry.name``; a new file appears whole or not at all."""
+    import requests
+
+    with warnings.catch_warnings():
+        # It looks for the widgets of a notebook and complains to a reader who has none.
+        warnings.simplefilter("ignore")
+        import pooch
+
     path = folder / entry.name
     if path.exists():
         if not digest_matches(path, entry.digest):

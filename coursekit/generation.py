@@ -31,7 +31,13 @@ def generate(
     check_whole("length", length, least=0)
     if len(prompt) == 0:
         raise ValueError(f"prompt = {shown(prompt)}: нужен хотя бы один токен, с которого начать.")
-    ids = vocab.encode(prompt, strict=True)
+    for known in prompt:
+        if known not in vocab:
+            raise ValueError(
+                f"prompt = {shown(prompt)}: токена {shown(known)} нет в словаре, модель его не "
+                "видела. Замените его или постройте словарь по тексту, где он есть."
+            )
+    ids = vocab.encode(prompt)
     device = next(model.parameters()).device
     # The draw happens on the CPU, so that a seed means the same on every device.
     random = torch.Generator()

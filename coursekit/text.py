@@ -1,5 +1,6 @@
 """Russian text: from characters to the tokens that a model counts or reads."""
 
+import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pymorphy3.analyzer import Parse
 from coursekit.arguments import check_choice, check_text, check_whole, shown
 
 STRESS = "\u0301"
+BLANK_LINE = re.compile(r"\n\s*\n")
 NEGATIONS = frozenset({"без", "не", "нельзя", "нет", "ни", "никогда", "никуда", "ничего"})
 
 # A novel has about 50 000 word types; five of them fit, and memory stays bounded on any stream.
@@ -32,12 +34,17 @@ def normalise(text: str) -> str:
 
 
 def sentences(text: str) -> list[str]:
-    """Return the sentences of the normalised ``text``, split by razdel's rules.
+    """Return the sentences of the normalised ``text``: razdel's, and a blank line ends one too.
 
-    >>> sentences("А. С. Пушкин родился в 1799 г. в Москве. Потом — лицей!")
-    ['А. С. Пушкин родился в 1799 г. в Москве.', 'Потом — лицей!']
+    >>> sentences("О лицее\\n\\nА. С. Пушкин родился в 1799 г. в Москве. Потом — лицей!")
+    ['О лицее', 'А. С. Пушкин родился в 1799 г. в Москве.', 'Потом — лицей!']
     """
-    return [part.text for part in razdel.sentenize(normalise(text)) if part.text]
+    return [
+        part.text
+        for paragraph in BLANK_LINE.split(normalise(text))
+        for part in razdel.sentenize(paragraph)
+        if part.text
+    ]
 
 
 def tokens(text: str) -> list[str]:
@@ -80,6 +87,14 @@ def stem(word: str) -> str:
     return str(_stemmer().stem(check_text("word", word)))
 
 
+def _parse(word: str) -> list[Parse]:
+    try:
+        return list(_morph().parse(check_text("word", word)))
+    except ValueError:
+        # pymorphy3 asks for the Unicode name of every letter, and some, as 𗀀, have none.
+        return []
+
+
 @lru_cache(CACHED_WORDS)
 def parses(word: str) -> tuple[Parse, ...]:
     """Return pymorphy3's parses of ``word``, the likeliest first.
@@ -89,7 +104,7 @@ def parses(word: str) -> tuple[Parse, ...]:
     >>> [(parse.normal_form, str(parse.tag.POS)) for parse in parses("стали")][:2]
     [('стать', 'VERB'), ('сталь', 'NOUN')]
     """
-    return tuple(_morph().parse(check_text("word", word)))
+    return tuple(_parse(word))
 
 
 @lru_cache(CACHED_WORDS)
@@ -99,7 +114,8 @@ def lemma(word: str) -> str:
     >>> [lemma(word) for word in ["людьми", "шла", "ёлками"]]
     ['человек', 'идти', 'ёлка']
     """
-    return str(_morph().parse(check_text("word", word))[0].normal_form)
+    found = _parse(word)
+    return str(found[0].normal_form) if found else word.lower()
 
 
 FORMS: dict[str, Callable[[str], str]] = {"token": str, "stem": stem, "lemma": lemma}
