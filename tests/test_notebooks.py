@@ -1,0 +1,219 @@
+"""What every chapter promises its reader, and the tool that maintains the notebooks."""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "book"))
+
+import notebooks  # noqa: E402
+
+from coursekit import text  # noqa: E402
+
+PATHS = notebooks.notebooks()
+CHAPTERS = [path for path in PATHS if re.match(r"\d\d-", path.name)]
+by_name = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+
+CODE = re.compile(r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$", re.DOTALL)
+TAG = re.compile(r"</?[a-z][^>]*>")
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def prose(path):
+    """The words of the chapter: Markdown without code, formulas, tags and addresses of links."""
+    text = "\n\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+    return re.sub(r"\]\([^)]*\)", "]", TAG.sub(" ", CODE.sub(" ", text)))
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+@by_name
+def test_outputs_are_those_of_the_code_as_it_stands(path):
+    assert notebooks.complaints(path) == []
+
+
+@by_name
+def test_a_chapter_has_the_parts_that_a_reader_expects(path):
+    markdown = [cell.source for cell in read(path).cells if cell.cell_type == "markdown"]
+    number = int(path.name[:2])
+    assert markdown[0].startswith(f"# {number}. ")
+    headings = re.findall(r"^#+ .*$", CODE.sub("", "\n".join(markdown)), re.MULTILINE)
+    assert [h for h in headings if h.startswith("# ")] == [markdown[0].split("\n")[0]]
+    for part in ("Типичные ошибки", "Проверьте себя", "Упражнения", "Итоги", "Куда дальше"):
+        assert f"## {part}" in headings
+    exercises = [h for h in headings if h.startswith(f"### Упражнение {number}.")]
+    assert 3 <= len(exercises) <= 6
+    folded = "\n".join(markdown).count("<details>")
+    assert folded >= 5 + 2 * len(exercises)
+
+
+@by_name
+def test_a_chapter_is_neither_thin_nor_endless(path):
+    words = len(re.findall(r"[а-яё]+(?:-[а-яё]+)*", prose(path), re.IGNORECASE))
+    assert 2000 <= words <= 4500, words
+
+
+@by_name
+def test_every_picture_has_a_description_and_there_are_three_to_eight(path):
+    pictures = 0
+    for cell in read(path).cells:
+        images = [
+            output
+            for output in cell.get("outputs", [])
+            if {"image/png", "image/svg+xml"} & set(output.get("data", {}))
+        ]
+        pictures += len(images)
+        if images:
+            alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+            assert len(alt) >= 40, cell.id
+            assert re.search("[а-яё]", alt), cell.id
+    assert 3 <= pictures <= 8
+    code = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "code")
+    assert "plots.diagram(" in code
+
+
+@by_name
+def test_cells_that_train_are_followed_by_cells_that_assert(path):
+    code = [cell for cell in read(path).cells if cell.cell_type == "code"]
+    for position, cell in enumerate(code):
+        if re.search(r"(?<!def )\bfit\(\s*model", cell.source):
+            assert "nbval-ignore-output" in tags(cell), cell.id
+            after = code[position + 1 : position + 4]
+            assert any("remove-cell" in tags(c) and "assert" in c.source for c in after), cell.id
+        if "remove-cell" in tags(cell):
+            assert "assert" in cell.source, cell.id
+
+
+@by_name
+def test_what_is_compared_depends_on_no_machine(path):
+    for cell in read(path).cells:
+        if cell.get("outputs") and "nbval-ignore-output" not in tags(cell):
+            assert not re.search(r"perf_counter|%time|process_time", cell.source), cell.id
+
+
+@by_name
+def test_a_chapter_reads_outside_the_site_too(path):
+    for cell in read(path).cells:
+        if cell.cell_type == "markdown":
+            assert not re.search(r"^\s*(```|:::)\{|\{[a-z-]+\}`", cell.source, re.MULTILINE), (
+                cell.id
+            )
+            for summary in re.finditer(r"</summary>\n(?!\n)|(?<!\n)\n</details>", cell.source):
+                pytest.fail(f"{cell.id}: no blank line near {summary.group()!r}")
+
+
+def anchors(page):
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.strip().lower()).replace(" ", "-") for h in headings}
+
+
+@by_name
+def test_links_between_files_lead_somewhere(path):
+    markdown = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)(?:#([^)]*))?\)", markdown)
+    assert any(name.endswith("glossary.md") for name, _ in links)
+    for name, anchor in links:
+        target = path.parent / name
+        assert target.is_file(), name
+        if anchor and target.suffix == ".md":
+            assert anchor in anchors(target), f"{name}#{anchor}"
+
+
+@by_name
+def test_every_source_of_a_chapter_is_in_the_bibliography(path):
+    bibliography = (ROOT / "book" / "appendix" / "bibliography.md").read_text(encoding="utf-8")
+    markdown = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+    sources = set(re.findall(r"https://(?:doi\.org|arxiv\.org/abs)/[^)\s]+", markdown))
+    assert sources
+    for source in sources:
+        assert source in bibliography, source
+
+
+def test_the_glossary_is_in_alphabetical_order():
+    glossary = (ROOT / "book" / "appendix" / "glossary.md").read_text(encoding="utf-8")
+    terms = [term.lower().replace("ё", "е") for term in re.findall(r"^### (.+)$", glossary, re.M)]
+    assert len(terms) >= 60
+    assert terms == sorted(terms)
+
+
+@by_name
+def test_russian_typography(path):
+    for wrong, what in [(r"[а-яё] - [а-яё]", "a hyphen for a dash"), (r'"[А-Яа-яё]', '" for «»')]:
+        found = re.search(rf".{{0,30}}{wrong}.{{0,30}}", prose(path))
+        assert not found, f"{what}: {found.group()!r}"
+
+
+@by_name
+def test_yo_is_always_written(path):
+    # The dictionary knows a word without ё only as a slip for one with ё: «еще», but not «все».
+    # A single word in quotes may be the slip that the chapter speaks of.
+    unquoted = re.sub(r"«\w+»", " ", prose(path).lower())
+    for word in set(re.findall(r"(?<!\w)[а-я]*е[а-я]*(?!\w)", unquoted)):
+        known = [parse.word for parse in text.parses(word) if parse.is_known]
+        assert not known or word in known, f"{word}: {known[0]}"
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """A small course of one notebook, and the tool pointed at it."""
+    (tmp_path / "book").mkdir()
+    (tmp_path / "_config.yml").write_text('repository:\n  url: ""\n', encoding="utf-8")
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
+    monkeypatch.setattr(notebooks, "CONFIG", tmp_path / "_config.yml")
+    cells = [
+        nbformat.v4.new_code_cell("", id="setup", metadata={"tags": ["setup"]}),
+        nbformat.v4.new_code_cell("import sys\nprint('шум', file=sys.stderr)\n6 * 7", id="one"),
+    ]
+    path = tmp_path / "book" / "01-small.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    return path
+
+
+def test_a_run_keeps_ids_and_outputs_and_drops_noise(course):
+    notebooks.run(course)
+    first = course.read_bytes()
+    cell = read(course).cells[1]
+    assert cell.id == "one"
+    assert [output.output_type for output in cell.outputs] == ["execute_result"]
+    assert cell.outputs[0].data["text/plain"] == "42"
+    assert notebooks.complaints(course) == []
+    notebooks.run(course)
+    assert course.read_bytes() == first
+
+
+def test_code_newer_than_its_outputs_is_found(course):
+    notebooks.run(course)
+    notebook = read(course)
+    notebook.cells[1].source = "6 * 8"
+    nbformat.write(notebook, course)
+    assert any("newer than the outputs" in line for line in notebooks.complaints(course))
+
+
+def test_the_repository_is_written_in_one_place(course):
+    notebooks.run(course)
+    url = "https://github.com/someone/course"
+    notebooks.set_repository(url)
+    assert notebooks.repository() == url
+    assert f'REPOSITORY = "{url}"' in read(course).cells[0].source
+    assert notebooks.complaints(course) == []
+    shutil.copy(course, course.with_name("02-copy.ipynb"))
+    notebooks.CONFIG.write_text('repository:\n  url: ""\n', encoding="utf-8")
+    assert any("make repository" in line for line in notebooks.complaints(course))
+
+
+def test_the_setup_cell_asks_for_the_address_where_the_package_is_missing():
+    source = notebooks.SETUP.format(url="").replace("coursekit", "no_such_package")
+    program = "\n".join(line for line in source.splitlines() if "%pip" not in line)
+    with pytest.raises(ModuleNotFoundError, match="Впишите в REPOSITORY адрес"):
+        exec(program, {})
+    exec(notebooks.SETUP.format(url="").replace("    %pip", "    # %pip"), {})

@@ -1,0 +1,156 @@
+"""The built site: made from nothing without a warning, Russian, and asking no other host."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+
+ROOT = Path(__file__).resolve().parent.parent
+
+pytestmark = pytest.mark.slow
+
+
+def build(source, folder):
+    """Build the site of ``source`` from nothing and return the folder of its pages."""
+    program = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(source)]
+    strict = ["--path-output", str(folder), "--all", "-W", "-n", "--keep-going"]
+    built = subprocess.run([*program, *strict], capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stdout[-4000:] + built.stderr[-4000:]
+    return folder / "_build" / "html"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    return build(ROOT, tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture(scope="module")
+def pages(site):
+    """Every page that a reader can open, parsed."""
+    paths = [path for path in site.rglob("*.html") if "_static" not in path.parts]
+    return {path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser") for path in paths}
+
+
+def test_every_page_of_the_contents_is_built(site):
+    toc = (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    files = re.findall(r"(?:file|root): (\S+)", toc)
+    assert len(files) >= 8
+    for name in files:
+        assert (site / f"{name}.html").is_file(), name
+
+
+def test_pages_speak_russian(pages):
+    for path, page in pages.items():
+        if page.find("main"):
+            assert page.html["lang"] == "ru", path
+
+
+def test_no_page_asks_another_host(site, pages):
+    for path, page in pages.items():
+        for element in page.find_all(["script", "link", "img", "iframe", "source", "object"]):
+            for attribute in ("src", "href", "data"):
+                address = element.get(attribute) or ""
+                outside = urlsplit(address).netloc
+                assert not outside or element.get("rel") == ["canonical"], (path, str(element))
+    for style in (site / "_static").rglob("*.css"):
+        text = style.read_text(encoding="utf-8")
+        assert not re.search(r"(url\(|@import)\s*[\"']?https?:", text), style
+
+
+def test_formulas_are_drawn_by_the_sites_own_mathjax(site, pages):
+    page = site / "book" / "02-tfidf.html"
+    (script,) = [s for s in pages[page].find_all("script") if "mathjax" in (s.get("src") or "")]
+    assert (page.parent / urlsplit(script["src"]).path).resolve().is_file()
+    assert list((site / "mathjax").rglob("*.woff"))
+
+
+def test_a_page_loads_nothing_that_it_does_not_use(pages):
+    for path, page in pages.items():
+        scripts = [script.get("src") or "" for script in page.find_all("script")]
+        assert any("mathjax" in src for src in scripts) == bool(page.select(".math")), path.name
+        assert not any("fontawesome" in src for src in scripts), path.name
+
+
+def test_internal_links_lead_somewhere(site, pages):
+    ids = {
+        path: {tag["id"] for tag in page.find_all(id=True)}
+        | {tag["name"] for tag in page.find_all("a", attrs={"name": True})}
+        for path, page in pages.items()
+    }
+    for path, page in pages.items():
+        for link in page.find_all("a", href=True):
+            parts = urlsplit(link["href"])
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            target = target / "index.html" if target.is_dir() else target
+            assert target.exists(), (path.name, link["href"])
+            if parts.fragment and target in ids:
+                assert unquote(parts.fragment) in ids[target], (path.name, link["href"])
+
+
+def test_every_picture_of_a_page_has_alt_text(pages):
+    for path, page in pages.items():
+        for image in (page.find("article") or page).find_all("img"):
+            alt = image.get("alt", "")
+            assert re.search("[а-яё]{3}", alt), (path.name, str(image)[:200])
+
+
+def test_cells_that_only_assert_are_not_shown(pages):
+    for path, page in pages.items():
+        for code in page.select("div.cell_input pre"):
+            assert not re.match(r"\s*assert ", code.get_text()), path.name
+
+
+def test_no_button_leads_nowhere(pages):
+    config = (ROOT / "_config.yml").read_text(encoding="utf-8")
+    if re.search(r'^  url: ""', config, re.MULTILINE):
+        for path, page in pages.items():
+            for link in page.find_all("a", href=True):
+                host = urlsplit(link["href"]).netloc
+                assert "mybinder" not in host, path.name
+                assert "colab" not in host, path.name
+
+
+ENGLISH = re.compile(
+    r"\b(Search|Contents|Next|Previous|Print|Download|Toggle|Click|Show|Hide|Copy|Skip to|Source|"
+    r"Back to|Light|Dark|Theme|Sidebar|Launch|Fullscreen|Error|Copyright|By )\b"
+)
+
+
+def test_the_interface_is_russian(pages):
+    for path, page in pages.items():
+        for element in page.find_all(True):
+            if element.name in ("script", "style") or element.find_parent("article"):
+                continue
+            said = [element.get(name, "") for name in ("title", "aria-label", "placeholder")]
+            said += [str(text) for text in element.find_all(string=True, recursive=False)]
+            for text in said:
+                assert not ENGLISH.search(text), (path.name, text.strip())
+
+
+def test_buttons_lead_to_the_repository_once_it_is_set(tmp_path):
+    url = "https://github.com/someone/course"
+    copy = tmp_path / "course"
+    ignored = shutil.ignore_patterns(".*", "_build", "tests", "coursekit")
+    shutil.copytree(ROOT, copy, ignore=ignored)
+    shutil.copytree(ROOT / "coursekit" / "data", copy / "coursekit" / "data")
+    config = copy / "_config.yml"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(re.sub(r'^  url: ".*"', f'  url: "{url}"', text, flags=re.M), "utf-8")
+    page = BeautifulSoup(
+        (build(copy, tmp_path) / "book" / "02-tfidf.html").read_text(encoding="utf-8"),
+        "html.parser",
+    )
+    links = [link["href"] for link in page.find_all("a", href=True)]
+    for start in (
+        "https://colab.research.google.com/github/someone/course/blob/main/book/02-tfidf.ipynb",
+        "https://mybinder.org/v2/gh/someone/course/main?urlpath=lab/tree/book/02-tfidf.ipynb",
+        url,
+    ):
+        assert any(unquote(link).startswith(start) for link in links), start
