@@ -139,6 +139,14 @@ def test_every_source_of_a_chapter_is_in_the_bibliography(path):
         assert source in bibliography, source
 
 
+def test_the_sample_on_the_home_page_was_written_by_the_model_of_the_chapter():
+    home = (ROOT / "book" / "index.md").read_text(encoding="utf-8")
+    quote = " ".join(line.removeprefix("> ") for line in re.findall(r"^> .*$", home, re.M))
+    cells = read(ROOT / "book" / "04-language-model.ipynb").cells
+    said = [output.get("text", "") for cell in cells for output in cell.get("outputs", [])]
+    assert quote.rstrip("…") in " ".join(" ".join(said).split())
+
+
 def test_the_glossary_is_in_alphabetical_order():
     glossary = (ROOT / "book" / "appendix" / "glossary.md").read_text(encoding="utf-8")
     terms = [term.lower().replace("ё", "е") for term in re.findall(r"^### (.+)$", glossary, re.M)]
