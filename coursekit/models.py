@@ -1,6 +1,7 @@
 """Models of the course; each answers ``loss(batch, state=None) -> Step``."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -8,6 +9,7 @@ from torch.nn import functional as F
 
 from coursekit.arguments import check_choice, check_real, check_whole
 from coursekit.batching import Batch
+from coursekit.cells import open_forget_gate
 from coursekit.vocab import SPECIALS
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
@@ -61,11 +63,22 @@ class LanguageModel(nn.Module):
         tied: bool = False,
     ) -> None:
         super().__init__()
-        check_whole("vocab_size", vocab_size, least=len(SPECIALS) + 1)
+        vocab_size = check_whole("vocab_size", vocab_size, least=len(SPECIALS) + 1)
         recurrent = CELLS[check_choice("cell", cell, CELLS)]
-        check_whole("hidden", hidden)
-        check_whole("layers", layers)
+        hidden = check_whole("hidden", hidden)
+        layers = check_whole("layers", layers)
         size = hidden if embedding is None else check_whole("embedding", embedding)
+        # What checkpoints.save_model keeps, in plain values: another such model can be built.
+        self.arguments: dict[str, Any] = {
+            "vocab_size": vocab_size,
+            "cell": cell,
+            "hidden": hidden,
+            "layers": layers,
+            "embedding": size,
+            "dropout": check_real("dropout", dropout, 0, 1),
+            "residual": bool(residual),
+            "tied": bool(tied),
+        }
         self.residual = residual
         self.embedding = nn.Embedding(vocab_size, size)
         stack = [
@@ -77,7 +90,7 @@ class LanguageModel(nn.Module):
         self.layers = nn.ModuleList(stack)
         self.linear = nn.Linear(hidden, size)
         self.projection = nn.Linear(size, vocab_size)
-        self.dropout = nn.Dropout(check_real("dropout", dropout, 0, 1))
+        self.dropout = nn.Dropout(dropout)
         if tied:
             nn.init.normal_(self.embedding.weight, std=size**-0.5)
             self.projection.weight = self.embedding.weight
@@ -102,16 +115,13 @@ class LanguageModel(nn.Module):
 
 
 def start_recurrent(layer: nn.RNNBase) -> None:
-    """Start a layer with orthogonal recurrent matrices, and an LSTM with forget-gate bias 1."""
+    """Start one layer of torch's with orthogonal recurrent matrices, an LSTM with open gates f."""
     hidden = layer.hidden_size
     with torch.no_grad():
-        for name, weight in layer.named_parameters():
-            if name.startswith("weight_hh"):
-                for gate in weight.view(-1, hidden, hidden):
-                    nn.init.orthogonal_(gate)
-            elif isinstance(layer, nn.LSTM) and name.startswith("bias"):
-                # Torch keeps two biases and adds them; the gates are in the order i, f, g, o.
-                weight[hidden : 2 * hidden] = 1.0 if name.startswith("bias_ih") else 0.0
+        for gate in layer.get_parameter("weight_hh_l0").view(-1, hidden, hidden):
+            nn.init.orthogonal_(gate)
+    if isinstance(layer, nn.LSTM):
+        open_forget_gate(layer.get_parameter("bias_ih_l0"), layer.get_parameter("bias_hh_l0"))
 
 
 def detached(state: State) -> State:

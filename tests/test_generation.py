@@ -41,11 +41,11 @@ def test_temperature_one_is_softmax_over_what_may_be_drawn(values):
 
 @given(logits, st.integers(1, 50))
 def test_top_k_keeps_the_k_likeliest(values, top_k):
-    ranked = distribution(values).argsort(descending=True, stable=True)
-    kept = distribution(values, top_k=top_k)
-    assert (kept[ranked[top_k:]] == 0).all()
-    full = distribution(values)[ranked[:top_k]]
-    torch.testing.assert_close(kept[ranked[:top_k]], full / full.sum(), atol=1e-5, rtol=1e-3)
+    full, left = distribution(values), distribution(values, top_k=top_k)
+    kept = left > 0
+    assert kept.sum() <= top_k
+    assert kept.all() or full[kept].min() >= full[~kept].max()
+    torch.testing.assert_close(left[kept], full[kept] / full[kept].sum(), atol=1e-5, rtol=1e-3)
 
 
 @given(logits, st.floats(0.01, 0.99))
@@ -76,9 +76,8 @@ def test_the_same_seed_gives_the_same_text(model):
     assert first == second != other
     assert first.startswith("у попа")
     assert len(first) == 66
-    assert generate(model, VOCAB, "у", length=40, temperature=5.0) != (
-        generate(model, VOCAB, "у", length=40, temperature=5.0)
-    )
+    unseeded = {generate(model, VOCAB, "у", length=40, temperature=2.0) for _ in range(20)}
+    assert len(unseeded) > 1
 
 
 def test_carried_state_says_what_feeding_the_prefix_again_says(model):

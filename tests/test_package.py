@@ -19,7 +19,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 # Left to right, as the design draws it; a module imports only from those before it.
 ORDER = (
-    "arguments downloads datasets text vocab batching metrics models training generation plots"
+    "arguments downloads datasets text vocab batching metrics cells attention models "
+    "training generation probes plots"
 ).split()
 
 
