@@ -2,7 +2,7 @@
 
 Data flows one way, and a module imports only from those to its left::
 
-    datasets ─ text ─ vocab ─ batching ─ cells · attention ─ models ─ training
+    datasets ─ text ─ vocab ─ batching ─ cells · attention ─ models ─ checkpoints ─ training
     ─ generation · probes · metrics ─ plots
 
 Import the modules, not this package: ``from coursekit import text, vocab``. Only the modules from

@@ -1,5 +1,6 @@
 """One plain training loop."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, Protocol
@@ -12,6 +13,7 @@ from tqdm import tqdm
 
 from coursekit.arguments import check_choice, check_real, check_whole
 from coursekit.batching import Batch
+from coursekit.checkpoints import as_path, resume_training, save_training
 from coursekit.metrics import accuracy, perplexity
 from coursekit.models import Step
 
@@ -41,6 +43,8 @@ class Model(Protocol):
     training: bool
 
     def parameters(self) -> Iterator[nn.Parameter]: ...  # noqa: D102
+    def state_dict(self) -> dict[str, Any]: ...  # noqa: D102
+    def load_state_dict(self, state_dict: dict[str, Any]) -> object: ...  # noqa: D102
     def to(self, device: torch.device) -> object: ...  # noqa: D102
     def train(self, mode: bool = True) -> object: ...  # noqa: D102
 
@@ -73,6 +77,8 @@ def fit(
     clip: float = 1.0,
     weight_decay: float = 0.01,
     seed: int = 0,
+    patience: int | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     device: torch.device | str | None = None,
     progress: bool = True,
     on_epoch: Callable[[Row], None] | None = None,
@@ -81,22 +87,62 @@ def fit(
 
     ``lr`` is the step at its largest; ``schedule`` moves it ("one-cycle", "cosine", "constant").
     Gradients longer than ``clip`` are shortened to it. ``seed`` decides dropout and the order of
-    batches and leaves the global random state alone. ``on_epoch`` gets every row as it is made.
-    A loss that is not finite is a ``LossError`` that names the batch. Sources: AdamW,
-    arXiv:1711.05101; one-cycle, arXiv:1708.07120; clipping, arXiv:1211.5063.
+    batches and leaves the global random state alone. With ``patience`` training stops after that
+    many epochs without a better validation loss, and the best weights are restored at the end.
+    ``checkpoint`` is a file, rewritten after every epoch; where it exists, training goes on from
+    it and, on the same device, ends with the weights of a run that was never interrupted.
+    ``on_epoch`` gets every row as it is made.
+
+    A loss that is not finite is a ``LossError`` that names the batch; a checkpoint of another model
+    is a ``CheckpointError``, one begun with other arguments a ``ValueError``. Sources: AdamW,
+    arXiv:1711.05101; one-cycle, arXiv:1708.07120; clipping, arXiv:1211.5063; early stopping,
+    L. Prechelt, doi:10.1007/3-540-49430-8_3.
     """
-    check_whole("epochs", epochs)
-    check_real("lr", lr, open_ends=True)
-    check_real("clip", clip, open_ends=True)
-    check_whole("seed", seed, least=0)
+    epochs = check_whole("epochs", epochs)
+    lr = check_real("lr", lr, open_ends=True)
+    clip = check_real("clip", clip, open_ends=True)
+    weight_decay = check_real("weight_decay", weight_decay)
+    seed = check_whole("seed", seed, least=0)
+    if patience is not None:
+        patience = check_whole("patience", patience)
+        if valid is None:
+            raise ValueError(
+                f"patience = {patience}, а valid = None: судить, стало ли лучше, не по чему. "
+                "Дайте valid или уберите patience."
+            )
+    # What a checkpoint must have been begun with, or going on from it would end elsewhere.
+    arguments = {
+        "epochs": epochs,
+        "lr": lr,
+        "schedule": schedule,
+        "clip": clip,
+        "weight_decay": weight_decay,
+        "seed": seed,
+        "patience": patience,
+        "len(train)": len(train),
+        "len(valid)": None if valid is None else len(valid),
+    }
+    path = None if checkpoint is None else as_path("checkpoint", checkpoint)
     device = best_device() if device is None else torch.device(device)
     model.to(device)
     optimizer = AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
     scheduler = _scheduler(optimizer, schedule, lr, steps=epochs * len(train))
     history: list[Row] = []
+    best: dict[str, Tensor] = {}
+
+    def save() -> None:
+        if path is not None:
+            save_training(path, arguments, history, best, model, optimizer, scheduler, device)
+
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        for epoch in range(1, epochs + 1):
+        if path is not None and path.exists():
+            history, best = resume_training(path, arguments, model, optimizer, scheduler, device)
+        else:
+            save()  # a path that cannot be written is better known now than after an epoch
+        for epoch in range(len(history) + 1, epochs + 1):
+            if patience is not None and _epochs_without_better(history) >= patience:
+                break
             start = time.perf_counter()
             label = f"эпоха {epoch} из {epochs}, lr = {lr:g}"
             with tqdm(desc=label, total=len(train), unit="пакет", disable=not progress) as bar:
@@ -109,9 +155,21 @@ def fit(
                 row |= {f"valid_{name}": seen[name] for name in seen}
             row["seconds"] = time.perf_counter() - start
             history.append(row)
+            if patience is not None and _epochs_without_better(history) == 0:
+                best = {name: weight.clone() for name, weight in model.state_dict().items()}
+            save()
             if on_epoch is not None:
-                on_epoch(row)
+                # Neither what it draws nor what it does to its row may change what comes next.
+                with torch.random.fork_rng():
+                    on_epoch(dict(row))
+    if patience is not None:
+        model.load_state_dict(best)
     return history
+
+
+def _epochs_without_better(history: list[Row]) -> int:
+    losses = [row["valid_loss"] for row in history]
+    return len(losses) - 1 - losses.index(min(losses)) if losses else 0
 
 
 def _train_epoch(

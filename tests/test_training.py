@@ -150,3 +150,63 @@ def test_progress_is_in_russian(capsys):
 def test_wrong_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         fit(model(), stream(), **{"epochs": 1, "progress": False, **arguments})
+
+
+def test_patience_stops_and_restores_the_best_weights():
+    # The order of words is another, so that what is learnt by heart makes it worse and worse.
+    valid = StreamBatches(VOCAB.encode("любил собака её он, была попа у. " * 3), 2, 16)
+    network = model()
+    history = fit(
+        network, stream(), valid, epochs=40, lr=5e-3, schedule="constant", patience=3,
+        progress=False,
+    )  # fmt: skip
+    losses = [row["valid_loss"] for row in history]
+    best = losses.index(min(losses))
+    assert best > 0
+    assert len(losses) == best + 1 + 3 < 40
+    assert evaluate(network, valid)["loss"] == min(losses) < losses[-1]
+
+
+def test_patience_that_never_runs_out_restores_the_best_weights_too():
+    valid = StreamBatches(VOCAB.encode("любил собака её он, была попа у. " * 3), 2, 16)
+    network = model()
+    how = {"epochs": 12, "lr": 3e-2, "schedule": "constant", "progress": False}
+    history = fit(network, stream(), valid, patience=12, **how)
+    losses = [row["valid_loss"] for row in history]
+    assert len(losses) == 12
+    assert evaluate(network, valid)["loss"] == min(losses) < losses[-1]
+    last = model()
+    fit(last, stream(), valid, **how)
+    assert evaluate(last, valid)["loss"] == losses[-1]
+
+
+def test_an_equal_loss_is_no_better_one():
+    network = model()
+    for weight in network.parameters():
+        weight.requires_grad_(False)
+    network.linear.bias.requires_grad_(True)
+    network.projection.weight.zero_()
+    history = fit(network, stream(), stream(), epochs=9, lr=1e-2, patience=2, progress=False)
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+
+
+def test_what_on_epoch_does_changes_nothing():
+    def meddle(row):
+        torch.rand(5)
+        row.clear()
+
+    quiet, meddled = model(dropout=0.3), model(dropout=0.3)
+    assert trained(quiet) == trained(meddled, on_epoch=meddle)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"patience": 2}, "patience = 2, а valid = None: .*Дайте valid или уберите patience"),
+        ({"patience": 0}, "patience = 0: нужно целое число не меньше 1"),
+        ({"weight_decay": -1}, "weight_decay = -1: нужно число не меньше 0"),
+    ],
+)
+def test_wrong_patience_and_decay_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        fit(model(), stream(), epochs=1, progress=False, **arguments)
