@@ -52,13 +52,14 @@ class Vocab:
         if max_size is not None:
             check_whole("max_size", max_size, least=len(SPECIALS) + 1)
         separator = "" if isinstance(text, str) else " "
-        counts = Counter(text)
-        for token in counts:
+        found = list(text)
+        for token in found:
             if not isinstance(token, str):
                 raise TypeError(
                     f"text: среди токенов встретилось {shown(token)} типа {type(token).__name__}, "
                     "а нужны строки. Списки токенов сначала соедините в один."
                 )
+        counts = Counter(found)
         for special in SPECIALS:
             counts.pop(special, None)
         if not counts:
