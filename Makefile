@@ -8,6 +8,7 @@ PORT ?= 8000
 CONSTRAINTS ?= constraints.txt
 JOBS ?= 2
 NOTEBOOKS ?=
+WORK ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -45,16 +46,17 @@ notebooks: $(READY)
 repository: $(READY)
 	$(BIN)/python book/notebooks.py repository $(URL)
 
-# The usual way of teaching notebooks against ours, in one run.
+# The usual way of teaching notebooks against ours, in one run; WORK="loops words" for a part.
 bench: $(READY)
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/pip install -q -c $(CONSTRAINTS) -e '.[bench]'
+	$(BIN)/python benchmarks/run.py $(WORK)
 
 # Resolve the newest versions and write them down as the verified ones.
 lock:
 	rm -rf $(VENV)-lock
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/pip install -q $$(grep '^torch==' constraints.txt)
-	$(VENV)-lock/bin/pip install -q -e '.[book,test]'
+	$(VENV)-lock/bin/pip install -q -e '.[book,test,bench]'
 	$(VENV)-lock/bin/pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//' > constraints.txt
 	rm -rf $(VENV)-lock
 

@@ -1,52 +1,105 @@
-"""``make bench``: ratios of the usual way of teaching notebooks to ours, measured side by side.
+"""``make bench``: what a reader would otherwise use, measured side by side with ours.
 
-Prints a table and writes it to benchmarks/results.json.
+``python benchmarks/run.py`` measures everything; ``python benchmarks/run.py loops words`` a part.
+Prints a table and keeps the numbers in benchmarks/results.json, each part with its machine, date.
 """
 
 import json
+import os
 import platform
+import sys
+from datetime import UTC, datetime
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import pymorphy3
-from side_by_side import Ratio, compare
+import torch
+from side_by_side import Figure, Ratio
 
-from coursekit import datasets, text
+from coursekit.processes import best_device
 
 RESULTS = Path(__file__).parent / "results.json"
+PARTS = ("imports", "lemmas", "generation", "loops", "trainers", "words", "shakespeare")
+PACKAGES = ("coursekit", "torch", "lightning", "skorch", "pymorphy3", "nltk")
 
 
-def lemmas() -> list[Ratio]:
-    """One parse for each token of the corpus against the cached lemma."""
-    tokens = [token for work in datasets.load_zarechinsk() for token in text.tokens(work.text)]
-    morph = pymorphy3.MorphAnalyzer()
+def machine() -> dict[str, object]:
+    """Return what the numbers depend on."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    device = best_device()
+    return {
+        "processor": names[0] if names else platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else device.type,
+        "system": platform.platform(terse=True),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+    }
 
-    def usual():
-        return [morph.parse(token)[0].normal_form for token in tokens]
 
-    def ours():
-        return [text.lemma(token.lower()) for token in tokens]
+def versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "—"
+    return found
 
-    if usual() != ours():
-        raise AssertionError("the two ways give different lemmas")
+
+def cells(row: Ratio | Figure) -> list[str]:
+    """Return one line of the table."""
+    if isinstance(row, Ratio):
+        return [
+            row.work,
+            row.against,
+            f"{row.ours_seconds:.3g} s",
+            f"{row.other_seconds:.3g} s",
+            f"{row.ratio:.3g} ×",
+            f"{row.least:.3g} – {row.most:.3g}",
+            "" if row.demanded is None else f"≥ {row.demanded:g} ×",
+        ]
     return [
-        compare("lemmas of the corpus", ours, usual, before=text.lemma.cache_clear),
-        compare("lemmas of the corpus, second pass", ours, usual),
+        row.work,
+        "",
+        "",
+        "",
+        f"{row.value:.4g} {row.unit}",
+        f"{row.least:.4g} – {row.most:.4g}",
+        "" if row.demanded is None else f"≤ {row.demanded:g}",
     ]
 
 
-def main() -> None:
-    ratios = lemmas()
-    print("| work | ours, s | usual, s | ratio | from – to |")
-    print("|---|--:|--:|--:|--:|")
-    for ratio in ratios:
-        print(
-            f"| {ratio.work} | {ratio.ours_seconds:.3g} | {ratio.usual_seconds:.3g} "
-            f"| {ratio.ratio:.1f} × | {ratio.least:.1f} – {ratio.most:.1f} |"
-        )
-    machine = {"processor": platform.processor() or platform.machine(), "system": platform.system()}
-    rows = [ratio._asdict() for ratio in ratios]
-    RESULTS.write_text(json.dumps({"machine": machine, "ratios": rows}, indent=1) + "\n")
+def kept(row: Ratio | Figure) -> bool:
+    """Tell whether what was promised is kept."""
+    if row.demanded is None:
+        return True
+    return row.ratio >= row.demanded if isinstance(row, Ratio) else row.value <= row.demanded
+
+
+def main(parts: list[str]) -> None:
+    unknown = set(parts) - set(PARTS)
+    if unknown:
+        sys.exit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results = {part: results[part] for part in results if part in PARTS}
+    print("| work | against | ours | other | median | from – to | demanded | |")
+    print("|---|---|--:|--:|--:|--:|--:|---|")
+    for part in parts or PARTS:
+        before = machine()
+        rows = import_module(part).measure()
+        for row in rows:
+            print(f"| {' | '.join(cells(row))} | {'' if kept(row) else 'NOT KEPT'} |", flush=True)
+        results[part] = {
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": before,
+            "versions": versions(),
+            "rows": [row._asdict() for row in rows],
+        }
+        RESULTS.write_text(json.dumps(results, ensure_ascii=False, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

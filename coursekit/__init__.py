@@ -2,8 +2,9 @@
 
 Data flows one way, and a module imports only from those to its left::
 
-    datasets ─ text ─ vocab ─ batching ─ cells · attention ─ models ─ checkpoints ─ training
-    ─ generation · probes · metrics ─ plots
+    datasets ─ text ─ vocab ─ batching ─ cells · attention ─ layers ─ losses ─ models · seq2seq
+    ─ checkpoints · processes ─ training ─ estimators ─ beam ─ generation · translation
+    ─ probes ─ plots
 
 Import the modules, not this package: ``from coursekit import text, vocab``. Only the modules from
 ``batching`` on need torch.

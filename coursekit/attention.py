@@ -8,13 +8,15 @@ step of a decoder) or [B, Q, H] (Q of them at once); its scores are [B, T] or [B
 import math
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from coursekit.arguments import check_whole, shown
+from coursekit.arguments import check_whole
+from coursekit.tensors import check_alike, check_device, check_floats, check_tensor
 
 
-def length_mask(lengths: Tensor, steps: int | None = None) -> Tensor:
-    """Return a mask [B, T] that is ``True`` at the first ``lengths`` [B] positions of each row.
+def length_mask(lengths: Int[Tensor, "B"], steps: int | None = None) -> Bool[Tensor, "B T"]:
+    """Return a mask that is ``True`` at the first ``lengths`` positions of each row.
 
     T is ``steps``, or the greatest length. Other than whole numbers in ``lengths`` are a
     ``TypeError``; a negative length, or one greater than ``steps``, is a ``ValueError``.
@@ -34,6 +36,7 @@ def length_mask(lengths: Tensor, steps: int | None = None) -> Tensor:
             f"lengths: форма {tuple(lengths.shape)}, а нужна (B,): по одной длине на строку пакета."
         )
     least, most = int(lengths.min()), int(lengths.max())
+    check_whole("lengths", most, least=0)
     if least < 0:
         raise ValueError(f"lengths: есть длина {least}, а нужны целые числа не меньше 0.")
     if steps is None:
@@ -46,11 +49,11 @@ def length_mask(lengths: Tensor, steps: int | None = None) -> Tensor:
     return torch.arange(steps, device=lengths.device) < lengths[:, None]
 
 
-def dot(query: Tensor, keys: Tensor) -> Tensor:
-    """Return the scores q·k of ``query`` [B, H] or [B, Q, H] against ``keys`` [B, T, H].
+def dot(query: Float[Tensor, "B *Q H"], keys: Float[Tensor, "B T H"]) -> Float[Tensor, "B *Q T"]:
+    """Return the scores q·k of every query against every key of its row.
 
-    They are [B, T] or [B, Q, T]. Shapes that do not fit are a ``ValueError``, other than floating
-    numbers or two types at once a ``TypeError``; so it is in the whole module.
+    Shapes that do not fit are a ``ValueError``, other than floating numbers or two types at once a
+    ``TypeError``; so it is in the whole module.
 
     Source: M.-T. Luong, H. Pham, C. D. Manning, arXiv:1508.04025, section 3.1.
 
@@ -61,8 +64,10 @@ def dot(query: Tensor, keys: Tensor) -> Tensor:
     return torch.einsum("b...h,bth->b...t", query, keys)
 
 
-def scaled_dot(query: Tensor, keys: Tensor) -> Tensor:
-    """Return the scores q·k / √H of the same shapes as in ``dot``.
+def scaled_dot(
+    query: Float[Tensor, "B *Q H"], keys: Float[Tensor, "B T H"]
+) -> Float[Tensor, "B *Q T"]:
+    """Return the scores q·k / √H of every query against every key of its row.
 
     The variance of q·k grows with H; divided by √H it does not, and softmax keeps its gradient.
     Source: A. Vaswani et al., arXiv:1706.03762, section 3.2.1.
@@ -73,8 +78,10 @@ def scaled_dot(query: Tensor, keys: Tensor) -> Tensor:
     return dot(query, keys) / math.sqrt(keys.shape[-1])
 
 
-def additive(query: Tensor, keys: Tensor, v: Tensor) -> Tensor:
-    """Return the scores v·tanh(q + k) of the same shapes as in ``dot``, with ``v`` [H].
+def additive(
+    query: Float[Tensor, "B *Q H"], keys: Float[Tensor, "B T H"], v: Float[Tensor, "H"]
+) -> Float[Tensor, "B *Q T"]:
+    """Return the scores v·tanh(q + k) of every query against every key of its row.
 
     B·Q·T·H numbers are in memory at once. Source: that of ``Additive``, which brings queries and
     keys of any sizes to H numbers first.
@@ -117,8 +124,10 @@ class Additive(nn.Module):
         self.key = nn.Linear(key_size, hidden, bias=False)
         self.v = nn.Parameter(torch.empty(hidden).uniform_(-1, 1) * hidden**-0.5)
 
-    def forward(self, query: Tensor, keys: Tensor) -> Tensor:
-        """Return scores [B, T] or [B, Q, T] of queries against ``keys`` [B, T, key_size]."""
+    def forward(
+        self, query: Float[Tensor, "B *Q query_size"], keys: Float[Tensor, "B T key_size"]
+    ) -> Float[Tensor, "B *Q T"]:
+        """Return the scores of every query against every key of its row."""
         check_pair(query, keys, self.query.in_features, self.key.in_features)
         check_alike("query", query, "веса", self.v)
         return additive(self.query(query), self.key(keys), self.v)
@@ -141,19 +150,24 @@ class General(nn.Module):
         check_whole("key_size", key_size)
         self.query = nn.Linear(query_size, key_size, bias=False)
 
-    def forward(self, query: Tensor, keys: Tensor) -> Tensor:
-        """Return scores [B, T] or [B, Q, T] of queries against ``keys`` [B, T, key_size]."""
+    def forward(
+        self, query: Float[Tensor, "B *Q query_size"], keys: Float[Tensor, "B T key_size"]
+    ) -> Float[Tensor, "B *Q T"]:
+        """Return the scores of every query against every key of its row."""
         check_pair(query, keys, self.query.in_features, self.query.out_features)
         check_alike("query", query, "веса", self.query.weight)
         return dot(self.query(query), keys)
 
 
-def attend(scores: Tensor, values: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Return the context [B, V] or [B, Q, V] and its weights, softmax of ``scores`` over T.
+def attend(
+    scores: Float[Tensor, "B *Q T"],
+    values: Float[Tensor, "B T V"],
+    mask: Bool[Tensor, "B T"] | None = None,
+) -> tuple[Float[Tensor, "B *Q V"], Float[Tensor, "B *Q T"]]:
+    """Return the context of every query and its weights, softmax of ``scores`` over T.
 
-    ``scores`` are [B, T] or [B, Q, T], ``values`` [B, T, V], ``mask`` [B, T]; without it every
-    position counts. Weights have the shape of the scores, sum to 1 and are exactly 0 where the mask
-    is ``False``. A row whose mask is ``False`` everywhere is a ``ValueError``.
+    Without ``mask`` every position counts. Weights sum to 1 and are exactly 0 where the mask is
+    ``False``. A row whose mask is ``False`` everywhere is a ``ValueError``.
 
     Source: D. Bahdanau, K. Cho, Y. Bengio, arXiv:1409.0473, section 3.1.
 
@@ -184,7 +198,7 @@ def attend(scores: Tensor, values: Tensor, mask: Tensor | None = None) -> tuple[
     return torch.einsum("b...t,btv->b...v", weights, values), weights
 
 
-def check_mask(mask: Tensor, scores: Tensor) -> None:
+def check_mask(mask: Bool[Tensor, "B T"], scores: Float[Tensor, "B *Q T"]) -> None:
     """Raise unless ``mask`` is bool, fits ``scores`` and leaves each row something to look at."""
     check_tensor("mask", mask)
     if mask.dtype != torch.bool:
@@ -210,7 +224,10 @@ def check_mask(mask: Tensor, scores: Tensor) -> None:
 
 
 def check_pair(
-    query: Tensor, keys: Tensor, query_size: int | None = None, key_size: int | None = None
+    query: Float[Tensor, "B *Q query_size"],
+    keys: Float[Tensor, "B T key_size"],
+    query_size: int | None = None,
+    key_size: int | None = None,
 ) -> None:
     """Raise unless ``query`` and ``keys`` fit each other; sizes that are not given are equal."""
     check_floats("query", query)
@@ -229,41 +246,3 @@ def check_pair(
             "Разные размеры запроса и ключа соединяют Additive и General."
         )
     check_alike("query", query, "keys", keys)
-
-
-def check_tensor(name: str, value: object) -> None:
-    """Raise a ``TypeError`` unless ``value`` is a tensor."""
-    if not isinstance(value, Tensor):
-        raise TypeError(
-            f"{name} = {shown(value)}: нужен тензор (torch.Tensor), а пришёл тип "
-            f"{type(value).__name__}."
-        )
-
-
-def check_floats(name: str, value: Tensor) -> None:
-    """Raise a ``TypeError`` unless ``value`` is a tensor of floating-point numbers."""
-    check_tensor(name, value)
-    if not value.is_floating_point():
-        raise TypeError(
-            f"{name}: тип {value.dtype}, а нужны дробные числа, например torch.float32. "
-            "Номера токенов сначала переведите в векторы: nn.Embedding."
-        )
-
-
-def check_device(name: str, value: Tensor, other_name: str, other: Tensor) -> None:
-    """Raise a ``ValueError`` unless both tensors are on one device."""
-    if value.device != other.device:
-        raise ValueError(
-            f"{name}: на устройстве {value.device}, а {other_name} — на {other.device}; нужно "
-            f"одно. Попробуйте {name}.to({str(other.device)!r})."
-        )
-
-
-def check_alike(name: str, value: Tensor, other_name: str, other: Tensor) -> None:
-    """Raise unless both tensors are on one device and of one type, which autocast sees to."""
-    check_device(name, value, other_name, other)
-    if value.dtype != other.dtype and not torch.is_autocast_enabled(value.device.type):
-        raise TypeError(
-            f"{name}: тип {value.dtype}, а {other_name} — {other.dtype}; нужен один. "
-            f"Попробуйте {name}.to({other.dtype})."
-        )

@@ -4,63 +4,71 @@ B rows, T steps, E numbers in an input, H in a state. Weights lie as torch keeps
 one under another, and two biases that are always added.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from coursekit.arguments import check_choice, check_whole
+from coursekit.arguments import check_callable, check_choice, check_flag, check_real, check_whole
+from coursekit.tensors import check_alike, check_floats, check_lstm_step, check_shape, check_step
 
 
 class Weights(NamedTuple):
-    """The weights of one layer in one direction, its G gates one under another.
+    """The weights of one layer in one direction, its G gates one under another: GH is G·H.
 
-    ``ih`` [G·H, E] acts on the input, ``hh`` [G·H, H] on the state, with biases [G·H];
-    ``peephole`` [3·H] lets the gates i, f and o of an LSTM see the cell, if it is there.
+    ``ih`` acts on the input, ``hh`` on the state; ``peephole`` lets the gates i, f and o of an LSTM
+    see the cell, if it is there.
     """
 
-    ih: Tensor
-    hh: Tensor
-    bias_ih: Tensor
-    bias_hh: Tensor
-    peephole: Tensor | None = None
+    ih: Float[Tensor, "GH E"]
+    hh: Float[Tensor, "GH H"]
+    bias_ih: Float[Tensor, "GH"]
+    bias_hh: Float[Tensor, "GH"]
+    peephole: Float[Tensor, "3*H"] | None = None
 
 
-def rnn_tanh(x: Tensor, h: Tensor, w: Weights) -> Tensor:
-    """Return h_t [B, H] from x_t [B, E] and h_{t-1} [B, H].
+def rnn_tanh(x: Float[Tensor, "B E"], h: Float[Tensor, "B H"], w: Weights) -> Float[Tensor, "B H"]:
+    """Return h_t from x_t and h_{t-1}.
 
     Source: J. L. Elman, Cognitive Science 14:2 (1990), doi:10.1207/s15516709cog1402_1.
     """
+    check_step(x, h, w, 1)
     return torch.tanh(x @ w.ih.T + w.bias_ih + h @ w.hh.T + w.bias_hh)
 
 
-def rnn_relu(x: Tensor, h: Tensor, w: Weights) -> Tensor:
-    """Return h_t [B, H] from x_t [B, E] and h_{t-1} [B, H], with ReLU in place of tanh.
+def rnn_relu(x: Float[Tensor, "B E"], h: Float[Tensor, "B H"], w: Weights) -> Float[Tensor, "B H"]:
+    """Return h_t from x_t and h_{t-1}, with ReLU in place of tanh.
 
     Source: Q. V. Le, N. Jaitly, G. E. Hinton, arXiv:1504.00941.
     """
+    check_step(x, h, w, 1)
     return torch.relu(x @ w.ih.T + w.bias_ih + h @ w.hh.T + w.bias_hh)
 
 
 class LSTMGates(NamedTuple):
-    """All that one step of an LSTM computes, each [B, H], in the order of the equations."""
+    """All that one step of an LSTM computes, in the order of the equations."""
 
-    i: Tensor
-    f: Tensor
-    g: Tensor
-    c: Tensor
-    o: Tensor
-    h: Tensor
+    i: Float[Tensor, "B H"]
+    f: Float[Tensor, "B H"]
+    g: Float[Tensor, "B H"]
+    c: Float[Tensor, "B H"]
+    o: Float[Tensor, "B H"]
+    h: Float[Tensor, "B H"]
 
 
-def lstm_gates(x: Tensor, state: tuple[Tensor, Tensor], w: Weights) -> LSTMGates:
-    """Return the gates and the new state from x_t [B, E] and (h_{t-1}, c_{t-1}).
+def lstm_gates(
+    x: Float[Tensor, "B E"], state: tuple[Float[Tensor, "B H"], Float[Tensor, "B H"]], w: Weights
+) -> LSTMGates:
+    """Return the gates and the new state from x_t and (h_{t-1}, c_{t-1}).
 
     Sources: S. Hochreiter, J. Schmidhuber, doi:10.1162/neco.1997.9.8.1735; the forget gate,
     F. A. Gers et al., doi:10.1162/089976600300015015; peepholes, F. A. Gers, J. Schmidhuber,
     doi:10.1109/IJCNN.2000.861302.
     """
+    check_lstm_step(x, state, w)
     h, c = state
     i, f, g, o = (x @ w.ih.T + w.bias_ih + h @ w.hh.T + w.bias_hh).chunk(4, dim=-1)
     p_i, p_f, p_o = (0, 0, 0) if w.peephole is None else w.peephole.chunk(3)
@@ -73,27 +81,30 @@ def lstm_gates(x: Tensor, state: tuple[Tensor, Tensor], w: Weights) -> LSTMGates
     return LSTMGates(i, f, g, c, o, h)
 
 
-def lstm(x: Tensor, state: tuple[Tensor, Tensor], w: Weights) -> tuple[Tensor, Tensor]:
-    """Return (h_t, c_t), both [B, H], from x_t [B, E] and (h_{t-1}, c_{t-1})."""
+def lstm(
+    x: Float[Tensor, "B E"], state: tuple[Float[Tensor, "B H"], Float[Tensor, "B H"]], w: Weights
+) -> tuple[Float[Tensor, "B H"], Float[Tensor, "B H"]]:
+    """Return (h_t, c_t) from x_t and (h_{t-1}, c_{t-1})."""
     gates = lstm_gates(x, state, w)
     return gates.h, gates.c
 
 
 class GRUGates(NamedTuple):
-    """All that one step of a GRU computes, each [B, H], in the order of the equations."""
+    """All that one step of a GRU computes, in the order of the equations."""
 
-    r: Tensor
-    z: Tensor
-    n: Tensor
-    h: Tensor
+    r: Float[Tensor, "B H"]
+    z: Float[Tensor, "B H"]
+    n: Float[Tensor, "B H"]
+    h: Float[Tensor, "B H"]
 
 
-def gru_gates(x: Tensor, h: Tensor, w: Weights) -> GRUGates:
-    """Return the gates and the new state from x_t [B, E] and h_{t-1} [B, H].
+def gru_gates(x: Float[Tensor, "B E"], h: Float[Tensor, "B H"], w: Weights) -> GRUGates:
+    """Return the gates and the new state from x_t and h_{t-1}.
 
     The reset gate acts after the product, as in torch and cuDNN. Source: K. Cho et al.,
     arXiv:1406.1078.
     """
+    check_step(x, h, w, 3)
     r_x, z_x, n_x = (x @ w.ih.T + w.bias_ih).chunk(3, dim=-1)
     r_h, z_h, n_h = (h @ w.hh.T + w.bias_hh).chunk(3, dim=-1)
     r = torch.sigmoid(r_x + r_h)  # how much of the past the candidate sees
@@ -103,8 +114,8 @@ def gru_gates(x: Tensor, h: Tensor, w: Weights) -> GRUGates:
     return GRUGates(r, z, n, h)
 
 
-def gru(x: Tensor, h: Tensor, w: Weights) -> Tensor:
-    """Return h_t [B, H] from x_t [B, E] and h_{t-1} [B, H]."""
+def gru(x: Float[Tensor, "B E"], h: Float[Tensor, "B H"], w: Weights) -> Float[Tensor, "B H"]:
+    """Return h_t from x_t and h_{t-1}."""
     return gru_gates(x, h, w).h
 
 
@@ -118,9 +129,13 @@ STEPS: dict[str, tuple[Callable[..., Any], int]] = {
 
 
 def unroll(
-    step: Callable[..., Any], x: Tensor, state: Any, weights: Weights, reverse: bool = False
-) -> tuple[Tensor, Any]:
-    """Return the h of every step, [B, T, H], and the last state of ``step`` over ``x`` [B, T, E].
+    step: Callable[..., Any],
+    x: Float[Tensor, "B T E"],
+    state: Any,
+    weights: Weights,
+    reverse: bool = False,
+) -> tuple[Float[Tensor, "B T H"], Any]:
+    """Return the h of every step, and the last state, of ``step`` over ``x``.
 
     ``reverse`` reads from the last step to the first; outputs stay in the order of ``x``.
 
@@ -129,6 +144,10 @@ def unroll(
     >>> tuple(out.shape), h.tolist()
     ((1, 3, 2), [[1.0, 1.0]])
     """
+    check_callable("step", step)
+    check_floats("x", x)
+    check_shape("x", x, "B", "T", "E")
+    check_flag("reverse", reverse)
     outs = []
     for x_t in reversed(x.unbind(1)) if reverse else x.unbind(1):
         state = step(x_t, state, weights)
@@ -162,10 +181,12 @@ class Recurrent(nn.Module):
     ) -> None:
         super().__init__()
         self.step, gates = STEPS[check_choice("cell", cell, STEPS)]
+        self.paired = cell == "lstm"  # its state is (h, c)
         self.input_size = check_whole("input_size", input_size)
         self.hidden_size = check_whole("hidden_size", hidden_size)
         self.layers = check_whole("layers", layers)
-        self.ways = ("", "_reverse") if bidirectional else ("",)
+        self.ways = ("", "_reverse") if check_flag("bidirectional", bidirectional) else ("",)
+        check_flag("peephole", peephole)
         if peephole and cell != "lstm":
             raise ValueError(f"peephole = True: такие связи есть только у 'lstm', а не у {cell!r}.")
         for layer in range(layers):
@@ -182,12 +203,14 @@ class Recurrent(nn.Module):
                 for name, shape in shapes.items():
                     weight = torch.empty(shape).uniform_(-1, 1) * hidden_size**-0.5
                     self.register_parameter(f"{name}_l{layer}{way}", nn.Parameter(weight))
-                if cell == "lstm":
+                if self.paired:
                     weights = self.weights(layer, way)
                     open_forget_gate(weights.bias_ih, weights.bias_hh)
 
     def weights(self, layer: int, way: str = "") -> Weights:
         """Return the weights of ``layer`` (from 0) in one direction, ``""`` or ``"_reverse"``."""
+        check_choice("way", way, self.ways)
+        check_whole("layer", layer, least=0, most=self.layers - 1)
         of = dict(self.named_parameters())
         place = f"_l{layer}{way}"
         return Weights(
@@ -198,12 +221,15 @@ class Recurrent(nn.Module):
             of.get(f"peephole{place}"),
         )
 
-    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """Return outputs [B, T, D·H] for ``x`` [B, T, E] and the last states, as torch does.
+    def forward(
+        self, x: Float[Tensor, "B T E"], state: Any = None
+    ) -> tuple[Float[Tensor, "B T DH"], Any]:
+        """Return the outputs for ``x``, D·H numbers a step, and the last states, as torch does.
 
         A state is h [L·D, B, H] for L layers of D directions, or the pair (h, c) for an LSTM;
         zeros unless given.
         """
+        check_floats("x", x)
         if x.ndim != 3 or x.shape[1] == 0 or x.shape[2] != self.input_size:
             raise ValueError(
                 f"x: форма {tuple(x.shape)}, а нужна (B, T, {self.input_size}): строки пакета, "
@@ -220,29 +246,34 @@ class Recurrent(nn.Module):
                 outs.append(out)
                 after.append(last)
             x = torch.cat(outs, dim=-1)
-        if self.step is lstm:
+        if self.paired:
             h, c = zip(*after, strict=True)
             return x, (torch.stack(h), torch.stack(c))
         return x, torch.stack(after)
 
-    def _split(self, x: Tensor, state: Any) -> list[Any]:
+    def _split(self, x: Float[Tensor, "B T E"], state: Any) -> list[Any]:
         """Return a state for each layer and direction; zeros where none is given."""
         shape = (self.layers * len(self.ways), x.shape[0], self.hidden_size)
-        paired = self.step is lstm
         if state is None:
             zeros = x.new_zeros(shape)
-            state = (zeros, zeros) if paired else zeros
-        parts = state if paired else (state,)
-        if not isinstance(parts, tuple) or any(part.shape != shape for part in parts):
-            kind = "нужна пара тензоров (h, c)" if paired else "нужен тензор h"
+            state = (zeros, zeros) if self.paired else zeros
+        parts = state if self.paired else (state,)
+        fits = isinstance(parts, tuple) and len(parts) == 1 + self.paired
+        if not fits or any(getattr(part, "shape", None) != shape for part in parts):
+            kind = "нужна пара тензоров (h, c)" if self.paired else "нужен тензор h"
             raise ValueError(
                 f"state: {kind} формы {shape}: слои и направления, строки пакета, размер состояния."
             )
-        return list(zip(*parts, strict=True)) if paired else list(state)
+        for part in parts:
+            check_floats("state", part)
+            check_alike("state", part, "x", x)
+        return list(zip(*parts, strict=True)) if self.paired else list(state)
 
 
-def open_forget_gate(bias_ih: Tensor, bias_hh: Tensor) -> None:
-    """Set the forget gate's bias of an LSTM, the sum of the two [4·H], to 1: it remembers at first.
+def open_forget_gate(
+    bias_ih: Float[Tensor, "GH"], bias_hh: Float[Tensor, "GH"], bias: float = 1.0
+) -> None:
+    """Set the forget gate's bias of an LSTM, the sum of the two, to ``bias``: 1 remembers at first.
 
     Source: F. A. Gers et al., doi:10.1162/089976600300015015; R. Jozefowicz et al., ICML 2015.
 
@@ -251,7 +282,12 @@ def open_forget_gate(bias_ih: Tensor, bias_hh: Tensor) -> None:
     >>> ours.tolist(), other.tolist()
     ([0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 1.0, 1.0])
     """
+    bias = check_real("bias", bias, least=-math.inf)
+    for name, part in (("bias_ih", bias_ih), ("bias_hh", bias_hh)):
+        check_floats(name, part)
+        if part.ndim != 1 or len(part) % 4 or len(part) != len(bias_ih):
+            raise ValueError(f"{name}: форма {tuple(part.shape)}, а нужна (4·H,), одна на оба.")
     hidden = len(bias_ih) // 4
     with torch.no_grad():
-        bias_ih[hidden : 2 * hidden] = 1.0
+        bias_ih[hidden : 2 * hidden] = bias
         bias_hh[hidden : 2 * hidden] = 0.0

@@ -2,25 +2,40 @@
 
 import io
 import os
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Protocol, runtime_checkable
 
 import torch
+from jaxtyping import Shaped, UInt8
 from torch import Tensor
 
-from coursekit.arguments import check_text, shown
-from coursekit.models import LanguageModel
+from coursekit.arguments import check_path, check_text, shown
+from coursekit.models import Classifier, LanguageModel, Tagger
+from coursekit.seq2seq import Seq2Seq
 from coursekit.vocab import Vocab
 
 Pathlike = str | os.PathLike[str]
+StateDict = dict[str, Shaped[Tensor, "..."]]
 
-LANGUAGE_MODEL = "coursekit: LanguageModel"
+MODEL = "coursekit: model"
 TRAINING = "coursekit: fit"
+
+AnyModel = LanguageModel | Classifier | Tagger | Seq2Seq
+
+# The arguments that say how long each vocabulary or list of labels beside a model is.
+SIZES: dict[type[AnyModel], tuple[str, ...]] = {
+    LanguageModel: ("vocab_size",),
+    Classifier: ("vocab_size", "classes"),
+    Tagger: ("vocab_size", "tags"),
+    Seq2Seq: ("source_size", "target_size"),
+}
 
 # What torch, a model or a vocabulary raises when a file's content does not fit it.
 UNFIT = (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError)
 
 
+@runtime_checkable
 class Stateful(Protocol):
     """A model, an optimizer or a schedule of torch."""
 
@@ -32,68 +47,93 @@ class CheckpointError(ValueError):
     """A file is no checkpoint, is damaged, is of another model, or cannot be written."""
 
 
-def save_model(path: Pathlike, model: LanguageModel, vocab: Vocab) -> None:
-    """Write ``model``, with what it was built with, and ``vocab`` to one file at ``path``.
+def save_model(path: Pathlike, model: AnyModel, *kept: Vocab | Sequence[str]) -> None:
+    """Write ``model``, with what it was built with, and all of ``kept`` to one file at ``path``.
 
-    The file appears whole or not at all. A vocabulary of another size is a ``ValueError``, a
-    folder that does not exist a ``FileNotFoundError``, a disk that does not take the file a
-    ``CheckpointError``.
+    ``kept`` are the vocabulary of a ``LanguageModel``; that of a ``Classifier`` and its labels;
+    that of a ``Tagger`` and its tags; both of a ``Seq2Seq``. The file appears whole or not at all.
+    ``kept`` that does not fit the model is a ``ValueError``, a folder that does not exist a
+    ``FileNotFoundError``, a disk that does not take the file a ``CheckpointError``.
 
     >>> import tempfile
     >>> vocab = Vocab.build("мама мыла раму")
+    >>> model = Classifier(len(vocab), 2, hidden=8)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_model(f"{folder}/model.pt", LanguageModel(len(vocab), hidden=8), vocab)
-    ...     model, same = load_model(f"{folder}/model.pt")
-    >>> same == vocab, model.arguments["hidden"]
-    (True, 8)
+    ...     save_model(f"{folder}/model.pt", model, vocab, ["плохо", "хорошо"])
+    ...     model, same, labels = load_model(f"{folder}/model.pt")
+    >>> same == vocab, labels, model.arguments["hidden"]
+    (True, ['плохо', 'хорошо'], 8)
     """
-    if type(model) is not LanguageModel:
-        raise TypeError(f"model: нужна LanguageModel, а пришёл тип {type(model).__name__}.")
-    if len(vocab) != model.arguments["vocab_size"]:
-        raise ValueError(
-            f"vocab: в словаре {len(vocab)} токенов, а модель построена для "
-            f"{model.arguments['vocab_size']}. Сохраните её с тем словарём, с которым она училась."
-        )
+    if type(model) not in SIZES:
+        raise TypeError(f"model: нужна модель курса, а пришёл тип {type(model).__name__}.")
+    check_sizes(model, kept)
     content = {
+        "model": type(model).__name__,
         "arguments": model.arguments,
         "weights": dict(model.state_dict()),
-        "tokens": [str(token) for token in vocab.tokens],
-        "separator": str(vocab.separator),
+        "kept": [_plain(each) for each in kept],
     }
-    write_checkpoint(path, LANGUAGE_MODEL, content)
+    write_checkpoint(path, MODEL, content)
 
 
-def load_model(path: Pathlike) -> tuple[LanguageModel, Vocab]:
-    """Return the model that ``save_model`` wrote, on the CPU and in evaluation mode, and its vocab.
+def load_model(path: Pathlike) -> tuple[Any, ...]:
+    """Return the model that ``save_model`` wrote and all that was kept beside it, in order.
 
-    Nothing in the file is run. A file that is damaged, malicious or of something else is a
-    ``CheckpointError``, a missing one a ``FileNotFoundError``.
+    The model is on the CPU and in evaluation mode. Nothing in the file is run: one that is damaged,
+    malicious or of something else is a ``CheckpointError``, a missing one a ``FileNotFoundError``.
     """
-    content = read_checkpoint(path, LANGUAGE_MODEL)
+    content = read_checkpoint(path, MODEL)
     try:
-        for token in (*content["tokens"], content["separator"]):
-            check_text("tokens", token)
-        vocab = Vocab(content["tokens"], content["separator"])
+        kinds = {each.__name__: each for each in SIZES}
+        kept = [_kept(each) for each in content["kept"]]
         # The start is drawn and then overwritten; the reader's random state is not for that.
         with torch.random.fork_rng(devices=[]):
-            model = LanguageModel(**content["arguments"])
+            model = kinds[content["model"]](**content["arguments"])
         check_weights(path, model, content["weights"])
-        model.to(content["weights"]["embedding.weight"].dtype)
+        check_sizes(model, kept)
+        model.to(next(iter(content["weights"].values())).dtype)
         model.load_state_dict(content["weights"])
     except CheckpointError:
         raise
     except UNFIT as error:
         raise unfit(path) from error
-    if len(vocab) != model.arguments["vocab_size"]:
-        raise unfit(path)
-    return model.eval(), vocab
+    return model.eval(), *kept
+
+
+def _plain(kept: Vocab | Sequence[str]) -> Any:
+    if isinstance(kept, Vocab):
+        return {"tokens": _plain(kept.tokens), "separator": str(kept.separator)}
+    # A string of NumPy's is a str too, but not one that can be read back.
+    return [str(check_text("kept", token)) for token in kept]
+
+
+def _kept(plain: Any) -> Any:
+    if isinstance(plain, list):
+        return [check_text("kept", token) for token in plain]
+    return Vocab(_kept(plain["tokens"]), check_text("separator", plain["separator"]))
+
+
+def check_sizes(model: AnyModel, kept: Sequence[object]) -> None:
+    """Raise a ``ValueError`` unless ``kept`` are as many and as long as ``model`` was built for."""
+    name, sizes = type(model).__name__, SIZES[type(model)]
+    if len(kept) != len(sizes):
+        wanted = " и ".join(sizes)
+        raise ValueError(f"kept: пришло {len(kept)}, а {name} хранят с тем, чья длина {wanted}.")
+    for number, (each, size) in enumerate(zip(kept, sizes, strict=True)):
+        if not isinstance(each, (Vocab, list, tuple)):
+            raise TypeError(f"kept[{number}] = {shown(each)}: нужен Vocab или список строк.")
+        if len(each) != model.arguments[size]:
+            raise ValueError(
+                f"kept[{number}]: длина {len(each)}, а у модели {size} = {model.arguments[size]}. "
+                "Сохраните её с тем словарём, с которым она училась."
+            )
 
 
 def save_training(
     path: Pathlike,
     arguments: dict[str, Any],
     history: list[dict[str, float]],
-    best: dict[str, Tensor],
+    best: StateDict,
     model: Stateful,
     optimizer: Stateful,
     schedule: Stateful,
@@ -119,7 +159,7 @@ def resume_training(
     optimizer: Stateful,
     schedule: Stateful,
     device: torch.device,
-) -> tuple[list[dict[str, float]], dict[str, Tensor]]:
+) -> tuple[list[dict[str, float]], StateDict]:
     """Put everything back as ``save_training`` found it; return the history and best weights.
 
     An argument that is not what it was is a ``ValueError`` that names it, weights of another model
@@ -157,23 +197,12 @@ def resume_training(
     return history, best
 
 
-def as_path(name: str, value: object) -> Path:
-    """Return ``value`` as the path of a file; ``name`` is the argument that an error names."""
-    if not isinstance(value, (str, os.PathLike)):
-        raise TypeError(
-            f"{name} = {shown(value)}: нужен путь к файлу, а пришёл тип {type(value).__name__}."
-        )
-    if not Path(value).name:
-        raise ValueError(f"{name} = {shown(value)}: нужен путь к файлу, а имени файла в нём нет.")
-    return Path(value)
-
-
 def write_checkpoint(path: Pathlike, kind: str, content: dict[str, Any]) -> None:
     """Write ``content``, tensors and plain Python values alone, to ``path`` in one stroke.
 
     Whoever is killed meanwhile leaves the former file or the new one, never a part.
     """
-    path = as_path("path", path)
+    path = check_path("path", path)
     whole = io.BytesIO()
     torch.save({"kind": kind, **content}, whole)
     part = path.with_name(path.name + ".part")
@@ -188,7 +217,8 @@ def write_checkpoint(path: Pathlike, kind: str, content: dict[str, Any]) -> None
             f"Файл {path} не записать: папки {path.parent} нет. Создайте её или укажите другую."
         ) from None
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise CheckpointError(
             f"Файл {path} не записать: {error.strerror}. Освободите место или укажите другой путь."
         ) from error
@@ -199,7 +229,7 @@ def read_checkpoint(path: Pathlike, kind: str) -> dict[str, Any]:
 
     Torch older than 2.10 can be tricked all the same: CVE-2025-32434, CVE-2026-24747.
     """
-    path = as_path("path", path)
+    path = check_path("path", path)
     try:
         whole = io.BytesIO(path.read_bytes())
     except FileNotFoundError:
@@ -222,9 +252,12 @@ def read_checkpoint(path: Pathlike, kind: str) -> dict[str, Any]:
     return dict(content)
 
 
-def check_weights(path: Pathlike, model: Stateful, weights: dict[str, Tensor]) -> None:
+def check_weights(path: Pathlike, model: Stateful, weights: StateDict) -> None:
     """Raise a ``CheckpointError`` unless ``weights`` have the names and shapes of the model's."""
-    own, found = _shapes(model.state_dict()), _shapes(weights)
+    own, found = (
+        {name: tuple(weight.shape) for name, weight in each.items()}
+        for each in (model.state_dict(), weights)
+    )
     for name in [*own, *found]:
         if own.get(name) != found.get(name):
             raise CheckpointError(
@@ -234,10 +267,6 @@ def check_weights(path: Pathlike, model: Stateful, weights: dict[str, Tensor]) -
             )
 
 
-def _shapes(weights: dict[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(weight.shape) for name, weight in weights.items()}
-
-
 def unfit(path: Pathlike) -> CheckpointError:
     """Return the error that says that a checkpoint's content is not what it should be."""
     return CheckpointError(
@@ -245,7 +274,7 @@ def unfit(path: Pathlike) -> CheckpointError:
     )
 
 
-def random_states(device: torch.device) -> dict[str, Tensor]:
+def random_states(device: torch.device) -> dict[str, UInt8[Tensor, "_"]]:
     """Return the states of the generators that training on ``device`` draws from."""
     states = {"cpu": torch.random.get_rng_state()}
     if device.type == "cuda":
@@ -255,7 +284,7 @@ def random_states(device: torch.device) -> dict[str, Tensor]:
     return states
 
 
-def set_random_states(states: dict[str, Tensor], device: torch.device) -> None:
+def set_random_states(states: dict[str, UInt8[Tensor, "_"]], device: torch.device) -> None:
     """Set what ``random_states`` returned; a device that it knows nothing of keeps its state."""
     torch.random.set_rng_state(states["cpu"])
     if device.type == "cuda" and "cuda" in states:

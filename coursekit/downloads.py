@@ -45,7 +45,13 @@ def registry() -> dict[str, Entry]:
 
 def data_folder() -> Path:
     """Return the folder of fetched files: ``COURSEKIT_DATA`` if set, else the user's cache."""
-    return Path(os.environ.get("COURSEKIT_DATA") or user_cache_path("coursekit")).expanduser()
+    folder = Path(os.environ.get("COURSEKIT_DATA") or user_cache_path("coursekit"))
+    try:
+        return folder.expanduser()
+    except RuntimeError:
+        raise ValueError(
+            f"COURSEKIT_DATA = {str(folder)!r}: такого пользователя нет. Укажите папку целиком."
+        ) from None
 
 
 def fetch(name: str) -> Path:

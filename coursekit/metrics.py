@@ -7,6 +7,9 @@ from typing import Any
 
 from coursekit.arguments import check_real, check_whole, shown
 
+# No corpus has more: what torch counts in.
+TOKENS = 2**63 - 1
+
 
 def perplexity(total: float, count: int) -> float:
     """Return exp(``total`` / ``count``): ``total`` nats of loss over ``count`` tokens.
@@ -17,7 +20,7 @@ def perplexity(total: float, count: int) -> float:
     >>> round(perplexity(10 * math.log(33), 10), 6)
     33.0
     """
-    check_whole("count", count)
+    check_whole("count", count, most=TOKENS)
     loss = check_real("total", total) / count
     return math.exp(loss) if loss < 700 else math.inf
 
@@ -28,7 +31,7 @@ def accuracy(correct: int, count: int) -> float:
     >>> accuracy(3, 4)
     0.75
     """
-    check_whole("count", count)
+    check_whole("count", count, most=TOKENS)
     return check_real("correct", correct, 0, count) / count
 
 
@@ -41,7 +44,7 @@ def tokens_per_second(count: int, seconds: float) -> float:
     >>> tokens_per_second(6400, 0.5)
     12800.0
     """
-    check_whole("count", count)
+    check_whole("count", count, most=TOKENS)
     return count / check_real("seconds", seconds, open_ends=True)
 
 
@@ -105,6 +108,7 @@ def edit_distance(first: Sequence[object], second: Sequence[object]) -> int:
     >>> edit_distance("лодка", "водка"), edit_distance(["я", "иду"], [])
     (1, 2)
     """
+    first, second = _label_list("first", first), _label_list("second", second)
     above = list(range(len(second) + 1))
     for row, left in enumerate(first, 1):
         line = [row]
@@ -119,7 +123,7 @@ def _label_list(name: str, labels: Iterable[object]) -> list[Any]:
     """Return ``labels`` as a list, all strings or all whole numbers."""
     # Elements of a tensor are tensors, and equal ones differ as keys; tolist() gives plain numbers.
     listed = labels.tolist() if hasattr(labels, "tolist") else labels
-    if not isinstance(listed, Iterable):
+    if not isinstance(listed, Iterable) or isinstance(listed, bytes):
         raise TypeError(
             f"{name} = {shown(labels)}: нужен список меток, а пришёл тип {type(labels).__name__}."
         )

@@ -2,21 +2,24 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from jaxtyping import Float, Num
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
-from coursekit.arguments import check_choice, check_whole, shown
+from coursekit.arguments import check_choice, check_instance, check_sequence, check_whole, shown
 
 if TYPE_CHECKING:
     from IPython.display import SVG
 
-Row = Sequence[float] | np.ndarray
-Table = Sequence[Sequence[float]] | np.ndarray
+# Arrays are NumPy's or torch's: whatever has numbers of one kind and a shape.
+Row = Sequence[float]
+Table = Sequence[Row | Num[Any, "_"]]
 Labels = Iterable[object]
 
 METRICS = {
@@ -42,17 +45,18 @@ def history(
     ('эпоха', 'потери, нат на токен')
     """
     check_choice("metric", metric, METRICS)
-    if not rows:
+    check_sequence("rows", rows, "строк, который вернул fit()")
+    if len(rows) == 0:
         raise ValueError(
             "rows = []: история пуста, рисовать нечего. Сначала обучите модель: fit()."
         )
-    ax = ax or _axes()
+    for number, row in enumerate(rows):
+        check_instance(f"rows[{number}]", row, Mapping, "нужен словарь, который вернул fit()")
+    ax = _axes(ax)
     for part, label, style in (("train", "обучение", "--o"), ("valid", "проверка", "-s")):
         column = f"{part}_{metric}"
-        if column in rows[0]:
-            ax.plot(
-                [row["epoch"] for row in rows], [row[column] for row in rows], style, label=label
-            )
+        if part == "train" or column in rows[0]:
+            ax.plot(_column(rows, "epoch"), _column(rows, column), style, label=label)
     ax.set(xlabel="эпоха", ylabel=METRICS[metric])
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend()
@@ -60,9 +64,12 @@ def history(
 
 
 def gates(
-    values: Table, tokens: Labels, names: Labels | None = None, ax: Axes | None = None
+    values: Table | Num[Any, "R T"],
+    tokens: Labels,
+    names: Labels | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
-    """Draw activations [R, T] over T ``tokens``: a row is a gate, or a neuron with its number.
+    """Draw activations over T ``tokens``: a row is a gate, or a neuron with its number.
 
     ``names`` label the rows. Values from 0 to 1 go from white to dark blue; if any lies outside,
     the scale is symmetric about zero, dark where negative. Draw at most about 50 characters.
@@ -76,7 +83,7 @@ def gates(
     rows = None if names is None else _labels("names", names, table, axis=0)
     width = sum(0.17 if len(token) <= 2 else 0.34 for token in columns)
     height = (0.1 if rows is None else 0.4) * len(table)
-    ax = ax or _axes(1.5 + width, min(1.8 + height, 6))
+    ax = _axes(ax, 1.5 + width, min(1.8 + height, 6))
     most = max(1.0, float(abs(table).max()))
     # In "cividis" lightness grows all along, so that the sign is seen without colour.
     colours, least = ("cividis", -most) if table.min() < 0 or most > 1 else ("Blues", 0)
@@ -85,8 +92,10 @@ def gates(
     return ax
 
 
-def attention(weights: Table, queries: Labels, keys: Labels, ax: Axes | None = None) -> Axes:
-    """Draw attention ``weights`` [Q, K], from 0 to 1: where each query (row) looks among keys.
+def attention(
+    weights: Table | Num[Any, "Q K"], queries: Labels, keys: Labels, ax: Axes | None = None
+) -> Axes:
+    """Draw attention ``weights``, from 0 to 1: where each query (row) looks among keys.
 
     The darkest cell is the largest weight, which the colour bar names.
 
@@ -99,15 +108,15 @@ def attention(weights: Table, queries: Labels, keys: Labels, ax: Axes | None = N
     if table.min() < 0 or table.max() > 1 + 1e-6:
         span = f"от {table.min():g} до {table.max():g}"
         raise ValueError(f"weights: числа {span}, а нужны от 0 до 1. Оценкам нужен softmax.")
-    ax = ax or _axes(2.2 + 0.38 * len(columns), 2.2 + 0.38 * len(rows))
+    ax = _axes(ax, 2.2 + 0.38 * len(columns), 2.2 + 0.38 * len(rows))
     image = _heat(ax, table, rows, columns, cmap="Blues", vmin=0, vmax=table.max() or 1)
     ax.set(xlabel="ключи", ylabel="запросы")
     ax.figure.colorbar(image, ax=ax, label="вес внимания", pad=0.02)
     return ax
 
 
-def gradients(norms: Table, labels: Labels, ax: Axes | None = None) -> Axes:
-    """Draw gradient norms [M, K] of at most 8 models by lag on a logarithmic scale.
+def gradients(norms: Table | Num[Any, "M K"], labels: Labels, ax: Axes | None = None) -> Axes:
+    """Draw gradient norms of at most 8 models by lag on a logarithmic scale.
 
     Lags go from 1, as ``probes.gradient_by_lag`` gives them: the norm of the gradient of a loss by
     the state k steps earlier. A norm of zero has no logarithm: its line breaks there.
@@ -122,7 +131,7 @@ def gradients(norms: Table, labels: Labels, ax: Axes | None = None) -> Axes:
     if table.min() < 0 or table.max() == 0:
         span = f"от {table.min():g} до {table.max():g}"
         raise ValueError(f"norms: числа {span}, а нужны не меньше 0 и хотя бы одно больше.")
-    ax = ax or _axes()
+    ax = _axes(ax)
     lags = range(1, table.shape[1] + 1)
     for row, name, style in zip(np.where(table > 0, table, np.nan), names, LINES, strict=False):
         ax.plot(lags, row, style, label=name, markevery=max(1, len(row) // 12))
@@ -132,8 +141,8 @@ def gradients(norms: Table, labels: Labels, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def confusion(matrix: Table, labels: Labels, ax: Axes | None = None) -> Axes:
-    """Draw a confusion matrix [C, C] of counts, truth in rows, with its numbers in the cells.
+def confusion(matrix: Table | Num[Any, "C C"], labels: Labels, ax: Axes | None = None) -> Axes:
+    """Draw a confusion matrix of counts, truth in rows, with its numbers in the cells.
 
     ``metrics.confusion_matrix`` makes one.
 
@@ -145,7 +154,7 @@ def confusion(matrix: Table, labels: Labels, ax: Axes | None = None) -> Axes:
     _labels("labels", names, table, axis=1)
     if table.min() < 0 or (table % 1).any():
         raise ValueError("matrix: нужны целые числа не меньше 0, их даёт confusion_matrix().")
-    ax = ax or _axes(2.4 + 0.52 * len(names), 2.0 + 0.46 * len(names))
+    ax = _axes(ax, 2.4 + 0.52 * len(names), 2.0 + 0.46 * len(names))
     most = table.max() or 1
     _heat(ax, table, names, names, cmap="Blues", vmin=0, vmax=most)
     for (row, column), count in np.ndenumerate(table):
@@ -156,8 +165,10 @@ def confusion(matrix: Table, labels: Labels, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def top_terms(weights: Row, terms: Labels, count: int = 10, ax: Axes | None = None) -> Axes:
-    """Draw the ``count`` largest positive ``weights`` [V] of ``terms``, the largest on top.
+def top_terms(
+    weights: Row | Num[Any, "V"], terms: Labels, count: int = 10, ax: Axes | None = None
+) -> Axes:
+    """Draw the ``count`` largest positive ``weights`` of ``terms``, the largest on top.
 
     ``weights`` is a row of a TF-IDF matrix or of a linear classifier's coefficients.
 
@@ -171,7 +182,7 @@ def top_terms(weights: Row, terms: Labels, count: int = 10, ax: Axes | None = No
     best = order[row[order] > 0]
     if not best.size:
         raise ValueError(f"weights: наибольший вес {row.max():g}, а рисуются только больше 0.")
-    ax = ax or _axes(height=1.1 + 0.32 * len(best))
+    ax = _axes(ax, height=1.1 + 0.32 * len(best))
     ax.barh(range(len(best)), row[best])
     ax.set_yticks(range(len(best)), [names[place] for place in best], parse_math=False)
     ax.grid(axis="y", visible=False)
@@ -195,13 +206,30 @@ def diagram(name: str) -> "SVG":
     return SVG(data=path.read_text(encoding="utf-8"))
 
 
-def _axes(width: float = 0, height: float = 4) -> Axes:
-    """Return axes of a new figure, at least as wide as the book's column, sizes in inches."""
+def _column(rows: Sequence[Mapping[str, float]], name: str) -> list[float]:
+    for number, row in enumerate(rows):
+        value = row.get(name)
+        if not isinstance(value, Real):
+            raise ValueError(
+                f"rows[{number}]: {name} = {shown(value)}, а нужно число. Строки даёт fit()."
+            )
+    return [row[name] for row in rows]
+
+
+def _axes(ax: Axes | None, width: float = 0, height: float = 4) -> Axes:
+    """Return ``ax``, or axes of a new figure at least as wide as the book's column, in inches."""
+    if ax is not None:
+        check_instance("ax", ax, Axes, "нужны оси matplotlib, plt.subplots()[1], или None")
+        return ax
     return plt.figure(figsize=(max(width, 7.2), height), layout="constrained").add_subplot()
 
 
 def _heat(
-    ax: Axes, table: np.ndarray, rows: list[str] | None, columns: list[str], **scale: Any
+    ax: Axes,
+    table: Float[np.ndarray, "R T"],
+    rows: list[str] | None,
+    columns: list[str],
+    **scale: Any,
 ) -> AxesImage:
     image = ax.imshow(table, **scale, aspect="auto")
     ax.set_xticks(range(len(columns)), columns, parse_math=False)
@@ -219,12 +247,15 @@ def _heat(
     return image
 
 
-def _numbers(name: str, values: object, axes: str) -> np.ndarray:
+def _numbers(name: str, values: object, axes: str) -> Float[np.ndarray, "..."]:
     """Return ``values`` if they are finite and have as many axes as ``axes`` has letters."""
     shape = f"[{', '.join(axes)}]"
     try:
-        table = np.asarray(values, dtype=float)
-    except (TypeError, ValueError, RuntimeError):
+        table = np.asarray(values)
+        if np.iscomplexobj(table):
+            raise TypeError  # NumPy would leave a part of each number out
+        table = table.astype(float)
+    except (OverflowError, RuntimeError, TypeError, ValueError):
         raise ValueError(
             f"{name} = {shown(values)}: нужен массив чисел {shape} со строками равной длины. "
             "Его даст из тензора .detach().cpu().numpy(), из разреженной матрицы .toarray()."
@@ -236,11 +267,13 @@ def _numbers(name: str, values: object, axes: str) -> np.ndarray:
     return table
 
 
-def _labels(name: str, labels: Labels, table: np.ndarray, axis: int) -> list[str]:
+def _labels(name: str, labels: Labels, table: Float[np.ndarray, "..."], axis: int) -> list[str]:
     """Return ``labels`` as text, one for each row (axis 0) or column (axis 1) of ``table``."""
-    if not isinstance(labels, Iterable):
+    if not isinstance(labels, Iterable) or not getattr(labels, "ndim", 1):
         raise TypeError(f"{name} = {shown(labels)}: нужен список подписей.")
-    listed = [VISIBLE.get(str(label), str(label)) for label in labels]
+    # Half of a surrogate pair cannot be drawn.
+    texts = [str(label).encode(errors="replace").decode() for label in labels]
+    listed = [VISIBLE.get(label, label) for label in texts]
     if len(listed) != table.shape[axis]:
         raise ValueError(
             f"{name}: подписей {len(listed)}, а нужно {table.shape[axis]}, по форме массива "

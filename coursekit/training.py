@@ -3,7 +3,8 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn, Protocol
+from dataclasses import replace
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -11,11 +12,20 @@ from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, OneCycleLR
 from tqdm import tqdm
 
-from coursekit.arguments import check_choice, check_real, check_whole
-from coursekit.batching import Batch
-from coursekit.checkpoints import as_path, resume_training, save_training
+from coursekit.arguments import (
+    check_callable,
+    check_choice,
+    check_flag,
+    check_instance,
+    check_path,
+    check_real,
+    check_whole,
+)
+from coursekit.batching import Batch, Batches
+from coursekit.checkpoints import resume_training, save_training
+from coursekit.losses import Step
 from coursekit.metrics import accuracy, perplexity
-from coursekit.models import Step
+from coursekit.processes import Accelerator, add_gradients, added, own_rows, place, start_alike
 
 SCHEDULES = ("one-cycle", "cosine", "constant")
 
@@ -25,18 +35,7 @@ LOOK_EVERY = 50
 Row = dict[str, float]
 
 
-class Batches(Protocol):
-    """What ``fit`` trains on: ``StreamBatches`` or ``PaddedBatches``."""
-
-    count: int
-
-    def __len__(self) -> int: ...
-
-    def epoch(self, number: int) -> Iterator[Batch]:
-        """Yield the batches of one epoch; the same number gives the same batches."""
-        ...
-
-
+@runtime_checkable
 class Model(Protocol):
     """What ``fit`` trains: a torch module that answers ``loss``."""
 
@@ -53,17 +52,12 @@ class Model(Protocol):
         ...
 
 
+MODEL = "нужна модель курса или другая с методом loss(batch, state)"
+BATCHES = "нужны PaddedBatches или StreamBatches"
+
+
 class LossError(ValueError):
     """The loss became NaN or infinite."""
-
-
-def best_device() -> torch.device:
-    """Return CUDA where there is one, else Apple's MPS, else the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
 
 
 def fit(
@@ -80,6 +74,8 @@ def fit(
     patience: int | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     device: torch.device | str | None = None,
+    bf16: bool = False,
+    accelerator: Accelerator | None = None,
     progress: bool = True,
     on_epoch: Callable[[Row], None] | None = None,
 ) -> list[Row]:
@@ -91,6 +87,9 @@ def fit(
     many epochs without a better validation loss, and the best weights are restored at the end.
     ``checkpoint`` is a file, rewritten after every epoch; where it exists, training goes on from
     it and, on the same device, ends with the weights of a run that was never interrupted.
+    ``bf16`` computes in bfloat16 where autocast deems it safe; weights stay as they are.
+    ``accelerator``, an ``accelerate.Accelerator``, shares every batch among its processes, on its
+    device and in its precision; the first process alone writes, shows and calls ``on_epoch``.
     ``on_epoch`` gets every row as it is made.
 
     A loss that is not finite is a ``LossError`` that names the batch; a checkpoint of another model
@@ -98,6 +97,14 @@ def fit(
     arXiv:1711.05101; one-cycle, arXiv:1708.07120; clipping, arXiv:1211.5063; early stopping,
     L. Prechelt, doi:10.1007/3-540-49430-8_3.
     """
+    check_instance("model", model, Model, MODEL)
+    check_instance("train", train, Batches, BATCHES)
+    if valid is not None:
+        check_instance("valid", valid, Batches, BATCHES)
+    if on_epoch is not None:
+        check_callable("on_epoch", on_epoch)
+    check_flag("progress", progress)
+    check_choice("schedule", schedule, SCHEDULES)
     epochs = check_whole("epochs", epochs)
     lr = check_real("lr", lr, open_ends=True)
     clip = check_real("clip", clip, open_ends=True)
@@ -110,6 +117,7 @@ def fit(
                 f"patience = {patience}, а valid = None: судить, стало ли лучше, не по чему. "
                 "Дайте valid или уберите patience."
             )
+    device, bf16 = place(device, bf16, accelerator)
     # What a checkpoint must have been begun with, or going on from it would end elsewhere.
     arguments = {
         "epochs": epochs,
@@ -121,22 +129,29 @@ def fit(
         "patience": patience,
         "len(train)": len(train),
         "len(valid)": None if valid is None else len(valid),
+        "bf16": bf16,
+        "processes": 1 if accelerator is None else accelerator.num_processes,
     }
-    path = None if checkpoint is None else as_path("checkpoint", checkpoint)
-    device = best_device() if device is None else torch.device(device)
+    path = None if checkpoint is None else check_path("checkpoint", checkpoint)
     model.to(device)
-    optimizer = AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
+    first = accelerator is None or accelerator.is_main_process
+    optimizer = AdamW(model.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
     scheduler = _scheduler(optimizer, schedule, lr, steps=epochs * len(train))
     history: list[Row] = []
     best: dict[str, Tensor] = {}
 
     def save() -> None:
-        if path is not None:
+        if path is not None and first:
             save_training(path, arguments, history, best, model, optimizer, scheduler, device)
 
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        if path is not None and path.exists():
+        # It says no where it may not look, and then writing says why.
+        begun = path is not None and os.path.exists(path)  # noqa: PTH110
+        if accelerator is not None:
+            accelerator.wait_for_everyone()  # to look, before the first one writes
+            start_alike(list(model.parameters()), accelerator)
+        if path is not None and begun:
             history, best = resume_training(path, arguments, model, optimizer, scheduler, device)
         else:
             save()  # a path that cannot be written is better known now than after an epoch
@@ -145,20 +160,25 @@ def fit(
                 break
             start = time.perf_counter()
             label = f"эпоха {epoch} из {epochs}, lr = {lr:g}"
-            with tqdm(desc=label, total=len(train), unit="пакет", disable=not progress) as bar:
+            if accelerator is not None:
+                # Dropout of its own in each process, the same after going on from a checkpoint.
+                torch.manual_seed((seed * epochs + epoch) * 1_000_003 + accelerator.process_index)
+            shown = progress and first
+            with tqdm(desc=label, total=len(train), unit="пакет", disable=not shown) as bar:
+                steps = _steps(model, train.epoch(epoch), device, bf16, accelerator)
                 seen = _train_epoch(
-                    model, train.epoch(epoch), optimizer, scheduler, clip, device, bar, label
+                    model, steps, optimizer, scheduler, clip, accelerator, bar, label
                 )
             row: Row = {"epoch": epoch, **{f"train_{name}": seen[name] for name in seen}}
             if valid is not None:
-                seen = evaluate(model, valid, device=device)
+                seen = evaluate(model, valid, device=device, bf16=bf16, accelerator=accelerator)
                 row |= {f"valid_{name}": seen[name] for name in seen}
             row["seconds"] = time.perf_counter() - start
             history.append(row)
             if patience is not None and _epochs_without_better(history) == 0:
                 best = {name: weight.clone() for name, weight in model.state_dict().items()}
             save()
-            if on_epoch is not None:
+            if on_epoch is not None and first:
                 # Neither what it draws nor what it does to its row may change what comes next.
                 with torch.random.fork_rng():
                     on_epoch(dict(row))
@@ -174,83 +194,100 @@ def _epochs_without_better(history: list[Row]) -> int:
 
 def _train_epoch(
     model: Model,
-    batches: Iterator[Batch],
+    steps: Iterator[Step],
     optimizer: Optimizer,
     scheduler: LRScheduler,
     clip: float,
-    device: torch.device,
+    accelerator: Accelerator | None,
     bar: "tqdm[NoReturn]",
     label: str,
 ) -> Row:
     model.train()
-    totals: list[Tensor] = []
-    corrects: list[Tensor] = []
-    count = 0
-    state = None
-    for batch in batches:
-        step = model.loss(batch.to(device), state if batch.continues else None)
-        state = step.state
+    parameters = list(model.parameters())
+    seen: list[Step] = []
+    for step in steps:
         optimizer.zero_grad(set_to_none=True)
         (step.total / step.count).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), clip)
+        if accelerator is not None:
+            add_gradients(parameters, accelerator)
+        nn.utils.clip_grad_norm_(parameters, clip)
         optimizer.step()
         scheduler.step()
-        totals.append(step.total.detach())
-        corrects.append(step.correct)
-        count += step.count
+        seen.append(replace(step, total=step.total.detach(), state=None))
         bar.update()
-        if len(totals) % LOOK_EVERY == 0:
-            _check_finite(totals, label)
-            bar.set_postfix_str(f"потери {totals[-1].item() / step.count:.3f}", refresh=False)
-    _check_finite(totals, label)
-    return _summary(totals, corrects, count)
+        if len(seen) % LOOK_EVERY == 0:
+            loss = _totals(seen, accelerator, label)[-1].item() / step.count
+            bar.set_postfix_str(f"потери {loss:.3f}", refresh=False)
+    return _summary(seen, accelerator, label)
 
 
 @torch.no_grad()
-def evaluate(model: Model, batches: Batches, *, device: torch.device | str | None = None) -> Row:
-    """Return loss in nats a token, perplexity and accuracy of ``model`` over all ``batches``.
+def evaluate(
+    model: Model,
+    batches: Batches,
+    *,
+    device: torch.device | str | None = None,
+    bf16: bool = False,
+    accelerator: Accelerator | None = None,
+) -> Row:
+    """Return loss in nats a target, perplexity and accuracy of ``model`` over all ``batches``.
 
     The state is carried where a batch continues the last one. The model's mode is left as it was.
     """
-    device = best_device() if device is None else torch.device(device)
+    check_instance("model", model, Model, MODEL)
+    check_instance("batches", batches, Batches, BATCHES)
+    device, bf16 = place(device, bf16, accelerator)
     model.to(device)
     training = model.training
     model.train(False)
-    totals: list[Tensor] = []
-    corrects: list[Tensor] = []
-    count = 0
-    state = None
-    for batch in batches.epoch(0):
-        step = model.loss(batch.to(device), state if batch.continues else None)
-        state = step.state
-        totals.append(step.total)
-        corrects.append(step.correct)
-        count += step.count
+    seen = list(_steps(model, batches.epoch(0), device, bf16, accelerator))
     model.train(training)
-    return _summary(totals, corrects, count)
+    return _summary(seen, accelerator, "проверка")
 
 
-def _summary(totals: list[Tensor], corrects: list[Tensor], count: int) -> Row:
-    total = torch.stack(totals).double().sum().item()
+def _steps(
+    model: Model,
+    batches: Iterator[Batch],
+    device: torch.device,
+    bf16: bool,
+    accelerator: Accelerator | None,
+) -> Iterator[Step]:
+    """Yield what the model says of every batch; the state goes on where the batch does."""
+    state = None
+    for batch in batches:
+        if accelerator is not None:
+            batch = own_rows(batch, accelerator.process_index, accelerator.num_processes)
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            step = model.loss(batch.to(device), state if batch.continues else None)
+        state = step.state
+        yield step
+
+
+def _summary(seen: list[Step], accelerator: Accelerator | None, label: str) -> Row:
+    total = _totals(seen, accelerator, label).double().sum().item()
+    correct = int(added(torch.stack([step.correct for step in seen]).sum(), accelerator))
+    count = sum(step.count for step in seen)
     return {
         "loss": total / count,
         "perplexity": perplexity(total, count),
-        "accuracy": accuracy(int(torch.stack(corrects).sum()), count),
+        "accuracy": accuracy(correct, count),
     }
 
 
-def _check_finite(totals: list[Tensor], label: str) -> None:
-    finite = torch.stack(totals).isfinite()
+def _totals(seen: list[Step], accelerator: Accelerator | None, label: str) -> Tensor:
+    """Return the summed loss of every batch; one that is not finite ends the training."""
+    totals = added(torch.stack([step.total for step in seen]), accelerator)
+    finite = totals.isfinite()
     if not finite.all():
         number = int((~finite).nonzero()[0])
         raise LossError(
             f"Потери стали {totals[number].item()} на пакете {number + 1}, {label}: обучение "
             "разошлось или в данных не числа. Уменьшите lr и clip и посмотрите на этот пакет."
         )
+    return totals
 
 
 def _scheduler(optimizer: Optimizer, schedule: str, lr: float, steps: int) -> LRScheduler:
-    check_choice("schedule", schedule, SCHEDULES)
     if schedule == "one-cycle":
         return OneCycleLR(optimizer, max_lr=lr, total_steps=steps)
     if schedule == "cosine":

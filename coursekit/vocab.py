@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from coursekit.arguments import check_whole, shown
+from coursekit.arguments import check_flag, check_text, check_whole, shown
 
 SPECIALS = ("<pad>", "<unk>", "<bos>", "<eos>")
 PAD, UNK, BOS, EOS = range(4)
@@ -23,8 +23,8 @@ class Vocab:
     """
 
     def __init__(self, tokens: Sequence[str], separator: str = "") -> None:
-        self.tokens = list(tokens)
-        self.separator = separator
+        self.tokens = token_list("tokens", tokens)
+        self.separator = check_text("separator", separator)
         self._ids = {token: number for number, token in enumerate(self.tokens)}
         if tuple(self.tokens[:4]) != SPECIALS:
             raise ValueError(
@@ -52,13 +52,7 @@ class Vocab:
         if max_size is not None:
             check_whole("max_size", max_size, least=len(SPECIALS) + 1)
         separator = "" if isinstance(text, str) else " "
-        found = list(text)
-        for token in found:
-            if not isinstance(token, str):
-                raise TypeError(
-                    f"text: среди токенов встретилось {shown(token)} типа {type(token).__name__}, "
-                    "а нужны строки. Списки токенов сначала соедините в один."
-                )
+        found = token_list("text", text)
         counts = Counter(found)
         for special in SPECIALS:
             counts.pop(special, None)
@@ -110,15 +104,16 @@ class Vocab:
                 f"text = {shown(text)}: в этом словаре слова, а пришла строка. "
                 "Разбейте её на токены: vocab.encode(tokens(text))."
             )
-        if strict:
-            for token in text:
+        tokens = token_list("text", text)
+        if check_flag("strict", strict):
+            for token in tokens:
                 if token not in self._ids:
                     raise ValueError(
                         f"text = {shown(text)}: токена {shown(token)} нет в словаре "
                         f"из {len(self)} токенов."
                     )
-        ids = [self._ids.get(token, UNK) for token in text]
-        return [BOS] * bos + ids + [EOS] * eos
+        ids = [self._ids.get(token, UNK) for token in tokens]
+        return [BOS] * check_flag("bos", bos) + ids + [EOS] * check_flag("eos", eos)
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of ``ids``; ``<pad>``, ``<bos>`` and ``<eos>`` leave no trace.
@@ -126,7 +121,12 @@ class Vocab:
         >>> Vocab.build("ау").decode([2, 5, 4, 1, 3])
         'уа<unk>'
         """
-        numbers = [int(number) for number in ids]
+        listed = ids.tolist() if hasattr(ids, "tolist") else ids  # a tensor's are tensors
+        if not isinstance(listed, Iterable) or isinstance(listed, (str, bytes)):
+            raise TypeError(
+                f"ids = {shown(ids)}: нужен список номеров, а пришёл тип {type(ids).__name__}."
+            )
+        numbers = [check_whole("ids", number, least=0) for number in listed]
         for number in numbers:
             if not 0 <= number < len(self):
                 raise ValueError(
@@ -135,3 +135,26 @@ class Vocab:
         return self.separator.join(
             self.tokens[number] for number in numbers if number not in (PAD, BOS, EOS)
         )
+
+
+def token_list(name: str, tokens: Iterable[str]) -> list[str]:
+    """Return the characters of a ``str``, or the tokens of another iterable, which must be strings.
+
+    >>> token_list("text", "кот")
+    ['к', 'о', 'т']
+    """
+    if isinstance(tokens, str):
+        return list(tokens)
+    if not isinstance(tokens, Iterable) or not getattr(tokens, "ndim", 1):
+        raise TypeError(
+            f"{name} = {shown(tokens)}: нужна строка или список токенов, а пришёл тип "
+            f"{type(tokens).__name__}."
+        )
+    listed = list(tokens)
+    for token in listed:
+        if not isinstance(token, str):
+            raise TypeError(
+                f"{name}: среди токенов встретилось {shown(token)} типа {type(token).__name__}, "
+                "а нужны строки. Списки токенов сначала соедините в один."
+            )
+    return listed

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coursekit.batching import IGNORED, PaddedBatches, StreamBatches
-from coursekit.vocab import PAD
+from coursekit.vocab import EOS, PAD
 
 streams = st.integers(2, 120).map(lambda size: list(range(10, 10 + size)))
 
@@ -109,6 +109,66 @@ def test_classes_and_tags_are_targets_too():
     assert (batch.targets.tolist(), batch.count) == ([[1, IGNORED], [0, 2]], 3)
 
 
+tags = st.lists(st.sampled_from([IGNORED, 0, 1, 2]), min_size=1, max_size=8)
+
+
+@given(st.lists(tags, min_size=1, max_size=20), st.integers(1, 6), st.booleans())
+def test_targets_that_are_not_asked_do_not_count(targets, batch_size, shuffle):
+    sequences = [[5] * len(row) for row in targets]
+    asked = [sum(tag != IGNORED for tag in row) for row in targets]
+    if 0 in asked:
+        with pytest.raises(ValueError, match=rf"targets\[{asked.index(0)}\]: все ответы — IGNORED"):
+            PaddedBatches(sequences, targets, batch_size=batch_size)
+        return
+    batches = PaddedBatches(sequences, targets, batch_size=batch_size, shuffle=shuffle)
+    assert batches.count == sum(asked) == sum(batch.count for batch in batches)
+    for batch in batches:
+        assert batch.count == (batch.targets != IGNORED).sum()
+
+
+pairs = st.lists(
+    st.tuples(
+        st.lists(st.integers(4, 99), min_size=1, max_size=9),
+        st.lists(st.integers(4, 99), max_size=9).map(lambda ids: [*ids, EOS]),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+@given(pairs, st.integers(1, 8), st.booleans(), st.integers(0, 2))
+def test_targets_of_any_length_stay_with_their_sequences(rows, batch_size, shuffle, epoch):
+    batches = PaddedBatches(*zip(*rows, strict=True), batch_size=batch_size, aligned=False)
+    assert batches.shuffle
+    batches.shuffle = shuffle
+    seen = []
+    for batch in batches.epoch(epoch):
+        for inputs, targets, size in zip(batch.inputs, batch.targets, batch.lengths, strict=True):
+            known = targets[targets != IGNORED].tolist()
+            seen.append((inputs[:size].tolist(), known))
+            assert (targets[len(known) :] == IGNORED).all()
+            assert (inputs[size:] == PAD).all()
+        rows_here = seen[-len(batch.inputs) :]
+        assert batch.targets.shape[1] == max(len(target) for _, target in rows_here)
+    assert sorted(seen) == sorted(rows)
+    assert batches.count == sum(len(target) for _, target in rows)
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [[[5, 6]], [[]], [[EOS, 5]], [3], None],
+    ids=["no <eos>", "empty", "<eos> elsewhere", "a class", "none"],
+)
+def test_a_target_of_any_length_ends_with_eos(targets):
+    with pytest.raises(ValueError, match=r"targets\[0\] = .*vocab\.encode\(text, eos=True\)"):
+        PaddedBatches([[4, 5, 6]], targets, batch_size=2, aligned=False)
+
+
+def test_a_longer_target_without_eos_is_named_by_its_number():
+    with pytest.raises(ValueError, match=r"targets\[1\] = \[7\]: при aligned=False"):
+        PaddedBatches([[4], [5]], [[6, EOS], [7]], batch_size=2, aligned=False)
+
+
 def test_wrong_sequences_are_named():
     with pytest.raises(ValueError, match=r"sequences = \[\]"):
         PaddedBatches([], batch_size=2)
@@ -118,3 +178,9 @@ def test_wrong_sequences_are_named():
         PaddedBatches([[4], [5]], [1], batch_size=2)
     with pytest.raises(ValueError, match=r"targets\[0\]: 1 меток на 2 токенов"):
         PaddedBatches([[4, 5]], [[1]], batch_size=2)
+    with pytest.raises(ValueError, match=r"targets\[1\]: 1 меток на 2 токенов; .*aligned=False"):
+        PaddedBatches([[4, 5], [4, 5]], [[1, 2], 1], batch_size=2)
+    with pytest.raises(ValueError, match=r"targets\[0\]: 1 меток на 2 токенов"):
+        PaddedBatches([[4, 5], [4, 5]], [1, [1, 2]], batch_size=2)
+    with pytest.raises(ValueError, match=r"targets\[0\]: все ответы — IGNORED"):
+        PaddedBatches([[4, 5]], [IGNORED], batch_size=2)

@@ -26,7 +26,8 @@ from coursekit.checkpoints import (
     write_checkpoint,
 )
 from coursekit.generation import generate
-from coursekit.models import LanguageModel
+from coursekit.models import Classifier, LanguageModel, Tagger
+from coursekit.seq2seq import Seq2Seq
 from coursekit.training import evaluate, fit
 from coursekit.vocab import Vocab
 
@@ -278,8 +279,138 @@ def test_a_vocabulary_of_words_comes_back_and_the_model_speaks(tmp_path):
     assert generate(model, again, ["попа"], length=3, seed=1).startswith("попа ")
 
 
-def test_the_arguments_kept_are_those_of_the_constructor():
-    assert network().arguments.keys() == inspect.signature(LanguageModel).parameters.keys()
+WORDS = Vocab.build("у попа была собака".split())
+LABELS = ["плохо", "так себе", "хорошо"]
+
+# Every model with no argument as it is by default, and what is kept beside it.
+OTHERS = {
+    "lm": (
+        LanguageModel(
+            len(VOCAB),
+            cell="gru",
+            hidden=6,
+            layers=2,
+            embedding=16,
+            dropout=0.25,
+            residual=False,
+            forget_bias=0.5,
+            deep_output=False,
+            cutoffs=(6,),
+        ),
+        [VOCAB],
+    ),
+    "classifier": (
+        Classifier(
+            len(WORDS),
+            3,
+            cell="rnn",
+            hidden=6,
+            layers=2,
+            embedding=5,
+            bidirectional=False,
+            pooling="attention",
+            dropout=0.25,
+        ),
+        [WORDS, LABELS],
+    ),
+    "tagger": (
+        Tagger(
+            len(VOCAB),
+            3,
+            cell="gru",
+            hidden=6,
+            layers=2,
+            embedding=5,
+            bidirectional=False,
+            dropout=0.25,
+        ),
+        [VOCAB, LABELS],
+    ),
+    "seq2seq": (
+        Seq2Seq(
+            len(VOCAB),
+            len(WORDS),
+            cell="gru",
+            hidden=6,
+            layers=2,
+            embedding=5,
+            attention="general",
+            dropout=0.25,
+        ),
+        [VOCAB, WORDS],
+    ),
+}
+
+
+def answers(model):
+    ids, lengths = torch.tensor([[4, 5, 6], [7, 4, 0]]), torch.tensor([3, 2])
+    model.eval()
+    if isinstance(model, LanguageModel):
+        return model(ids)[0]
+    if isinstance(model, Seq2Seq):
+        memory, state = model.encode(ids, lengths)
+        return model.decode(ids, state, memory)[0]
+    return model(ids, lengths)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_model_comes_back_with_all_that_was_kept(name, tmp_path):
+    model, kept = OTHERS[name]
+    save_model(tmp_path / "m.pt", model, *kept)
+    again, *same = load_model(tmp_path / "m.pt")
+    assert type(again) is type(model)
+    assert same == kept
+    assert again.arguments == model.arguments
+    assert not again.training
+    assert torch.equal(answers(again), answers(model))
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_model_is_built_again_from_its_arguments_alone(name):
+    model, _ = OTHERS[name]
+    assert model.arguments.keys() == inspect.signature(type(model)).parameters.keys()
+    again = type(model)(**model.arguments)
+    again.load_state_dict(model.state_dict())
+    assert torch.equal(answers(again), answers(model))
+    # Where a default differs, an argument that is not passed on would go unseen.
+    for argument, parameter in inspect.signature(type(model)).parameters.items():
+        # Tied weights have no cutoffs; a test of its own brings them back.
+        assert argument == "tied" or model.arguments[argument] != parameter.default, argument
+
+
+def test_labels_of_any_kind_of_list_come_back_as_a_list(tmp_path):
+    model, _ = OTHERS["classifier"]
+    save_model(tmp_path / "m.pt", model, WORDS, tuple(LABELS))
+    assert load_model(tmp_path / "m.pt")[2] == LABELS
+
+
+@pytest.mark.parametrize(
+    ("name", "kept", "error", "message"),
+    [
+        ("lm", [VOCAB, LABELS], ValueError, "пришло 2, а LanguageModel .* vocab_size"),
+        ("classifier", [WORDS], ValueError, "пришло 1, а Classifier .* vocab_size и classes"),
+        ("tagger", [VOCAB, LABELS[:2]], ValueError, r"kept\[1\]: длина 2, а у модели tags = 3"),
+        ("classifier", [VOCAB, LABELS], ValueError, r"kept\[0\]: длина 21, .* vocab_size = 8"),
+        ("seq2seq", [WORDS, VOCAB], ValueError, r"kept\[0\]: длина 8, .* source_size = 21"),
+        ("seq2seq", [VOCAB, VOCAB], ValueError, r"kept\[1\]: длина 21, .* target_size = 8"),
+        ("tagger", [VOCAB, 3], TypeError, r"kept\[1\] = 3: нужен Vocab или список строк"),
+        ("tagger", [VOCAB, "аеё"], TypeError, r"kept\[1\] = 'аеё': нужен Vocab или список"),
+        ("tagger", [VOCAB, [1, 2, 3]], TypeError, "kept = 1: нужна строка"),
+    ],
+)
+def test_what_does_not_fit_the_model_is_not_kept(name, kept, error, message, tmp_path):
+    with pytest.raises(error, match=message):
+        save_model(tmp_path / "m.pt", OTHERS[name][0], *kept)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_names_another_model_is_refused(tmp_path):
+    save_model(tmp_path / "m.pt", OTHERS["tagger"][0], *OTHERS["tagger"][1])
+    content = read_checkpoint(tmp_path / "m.pt", "coursekit: model")
+    for name in ("Classifier", "LanguageModel", "Linear", "os.system", None):
+        torch.save({**content, "model": name}, tmp_path / "m.pt")
+        with pytest.raises(CheckpointError, match="содержимое испорчено"):
+            load_model(tmp_path / "m.pt")
 
 
 def test_numbers_of_numpy_do_not_get_into_the_file(tmp_path):
@@ -299,9 +430,9 @@ def test_numbers_of_numpy_do_not_get_into_a_run(tmp_path):
 
 
 def test_what_cannot_be_a_saved_model_is_refused_before_it_is_written(tmp_path):
-    with pytest.raises(ValueError, match="в словаре 6 токенов, а модель построена для 21"):
+    with pytest.raises(ValueError, match=r"kept\[0\]: длина 6, а у модели vocab_size = 21"):
         save_model(tmp_path / "m.pt", network(), Vocab.build("ау"))
-    with pytest.raises(TypeError, match="model: нужна LanguageModel, а пришёл тип Linear"):
+    with pytest.raises(TypeError, match="model: нужна модель курса, а пришёл тип Linear"):
         save_model(tmp_path / "m.pt", torch.nn.Linear(2, 2), VOCAB)
     assert list(tmp_path.iterdir()) == []
 
@@ -331,7 +462,7 @@ def archive(data):
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_a_malicious_pickle_is_refused_and_not_run(wrap, protocol, tmp_path):
     victim = tmp_path / "crime"
-    data = pickle.dumps({"kind": "coursekit: LanguageModel", "x": Malicious(victim)}, protocol)
+    data = pickle.dumps({"kind": "coursekit: model", "x": Malicious(victim)}, protocol)
     path = tmp_path / "model.pt"
     path.write_bytes(wrap(data))
     with pytest.raises(CheckpointError, match=r"model\.pt — не контрольная точка .*не выполнено"):
@@ -345,7 +476,7 @@ def test_a_malicious_pickle_is_refused_and_not_run(wrap, protocol, tmp_path):
 
 def test_a_malicious_file_that_torch_itself_wrote_is_refused_and_not_run(tmp_path):
     victim = tmp_path / "crime"
-    write_checkpoint(tmp_path / "m.pt", "coursekit: LanguageModel", {"tokens": Malicious(victim)})
+    write_checkpoint(tmp_path / "m.pt", "coursekit: model", {"tokens": Malicious(victim)})
     with pytest.raises(CheckpointError, match="не контрольная точка"):
         load_model(tmp_path / "m.pt")
     assert not victim.exists()
@@ -381,7 +512,7 @@ def test_a_file_of_something_else_is_refused(tmp_path_factory, content):
 def test_a_checkpoint_of_another_kind_is_refused(saved, tmp_path):
     run = tmp_path / "run.pt"
     train("stream", run, epochs=1)
-    message = "хранит не то: нужна запись 'coursekit: LanguageModel', а в нём 'coursekit: fit'"
+    message = "хранит не то: нужна запись 'coursekit: model', а в нём 'coursekit: fit'"
     with pytest.raises(CheckpointError, match=message):
         load_model(run)
     with pytest.raises(CheckpointError, match="нужна запись 'coursekit: fit'"):
@@ -398,12 +529,16 @@ JUNK = [None, 5, "кот", [1], {}, {"a": 1}, torch.zeros(3)]
 
 
 @pytest.mark.parametrize("junk", JUNK, ids=repr)
-@pytest.mark.parametrize("field", ["arguments", "weights", "tokens", "separator"])
+@pytest.mark.parametrize("field", ["model", "arguments", "weights", "kept", "tokens", "separator"])
 def test_a_model_with_junk_inside_is_refused(saved, tmp_path, field, junk):
-    content = read_checkpoint(saved, "coursekit: LanguageModel")
+    content = read_checkpoint(saved, "coursekit: model")
     if field == "separator" and isinstance(junk, str):
         return
-    torch.save({**content, field: junk}, tmp_path / "m.pt")
+    if field in ("tokens", "separator"):
+        content["kept"][0][field] = junk
+    else:
+        content[field] = junk
+    torch.save(content, tmp_path / "m.pt")
     with pytest.raises(CheckpointError, match="содержимое испорчено|веса другой модели"):
         load_model(tmp_path / "m.pt")
 
@@ -421,7 +556,7 @@ def test_a_run_with_junk_inside_is_refused(tmp_path, field, junk):
 
 
 def test_weights_of_another_shape_inside_a_model_are_named(saved, tmp_path):
-    content = read_checkpoint(saved, "coursekit: LanguageModel")
+    content = read_checkpoint(saved, "coursekit: model")
     content["arguments"]["hidden"] = 3
     torch.save(content, tmp_path / "m.pt")
     with pytest.raises(CheckpointError, match=r"layers\.0\.weight_ih_l0 в файле — \(8, 2\)"):
@@ -429,8 +564,9 @@ def test_weights_of_another_shape_inside_a_model_are_named(saved, tmp_path):
 
 
 def test_a_vocabulary_of_another_size_inside_a_model_is_refused(saved, tmp_path):
-    content = read_checkpoint(saved, "coursekit: LanguageModel")
-    torch.save({**content, "tokens": content["tokens"][:-1]}, tmp_path / "m.pt")
+    content = read_checkpoint(saved, "coursekit: model")
+    content["kept"][0]["tokens"].pop()
+    torch.save(content, tmp_path / "m.pt")
     with pytest.raises(CheckpointError, match="содержимое испорчено"):
         load_model(tmp_path / "m.pt")
 

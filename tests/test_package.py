@@ -12,15 +12,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from coursekit import datasets, training
+from coursekit import checkpoints, datasets, training
 
 ROOT = Path(__file__).resolve().parent.parent
+RUN = "book/appendix/run.md"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 # Left to right, as the design draws it; a module imports only from those before it.
 ORDER = (
-    "arguments downloads datasets text vocab batching metrics cells attention models checkpoints "
-    "training generation probes plots"
+    "arguments downloads datasets text vocab tensors batching metrics cells attention layers "
+    "losses models seq2seq checkpoints processes training estimators beam generation translation "
+    "probes plots"
 ).split()
 
 
@@ -82,17 +84,23 @@ def test_workflows_call_what_a_person_calls(workflow):
         ), command
 
 
-def test_the_sample_of_the_readme_runs(monkeypatch, capsys):
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    sample = re.search(r"```python\n(.*?)```", readme, re.DOTALL)[1]
+@pytest.mark.parametrize(("page", "said"), [("README.md", "вера львовна "), (RUN, "")])
+def test_the_programs_on_paper_run(page, said, monkeypatch, capsys, tmp_path):
+    program = re.search(
+        r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL
+    )[1]
     small = datasets.Corpus(
         work._replace(text=work.text[:1500]) for work in datasets.load_zarechinsk()
     )
     monkeypatch.setattr(datasets, "load_zarechinsk", lambda: small)
     fit = training.fit
     monkeypatch.setattr(training, "fit", lambda *data, **how: fit(*data, **how | {"epochs": 1}))
-    exec(compile(sample, "README.md", "exec"), {})
-    assert capsys.readouterr().out.startswith("вера львовна ")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(program, page, "exec"), {})
+    assert capsys.readouterr().out.startswith(said)
+    if "save_model" in program:
+        model, vocab = checkpoints.load_model("model.pt")
+        assert model.arguments["vocab_size"] == len(vocab)
 
 
 @pytest.mark.slow

@@ -5,7 +5,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from coursekit import probes
-from coursekit.models import CELLS, LanguageModel
+from coursekit.layers import CELLS
+from coursekit.models import Classifier, LanguageModel
+from coursekit.seq2seq import Seq2Seq
+from coursekit.vocab import BOS, EOS
 
 IDS = [4, 9, 7, 5, 11, 6]
 
@@ -120,6 +123,59 @@ def test_an_orthogonal_start_changes_no_norm():
     layer = model(cell="rnn").float().layers[0]
     torch.testing.assert_close(probes.singular_values(layer), torch.ones(1, 8))
     assert isinstance(layer, nn.RNN)
+
+
+def test_translation_attention_is_what_the_loss_looked_at():
+    torch.manual_seed(0)
+    network = Seq2Seq(12, 15, hidden=8, dropout=0.5).double()
+    weights = probes.translation_attention(network, IDS, [9, 14, 4, EOS])
+    assert weights.shape == (4, 6)
+    torch.testing.assert_close(weights.sum(1), torch.ones(4).double())
+    network.eval()
+    memory, state = network.encode(torch.tensor([IDS]), torch.tensor([6]))
+    for row, token in zip(weights, [BOS, 9, 14, 4], strict=True):
+        _, state, looks = network.decode(torch.tensor([[token]]), state, memory)
+        torch.testing.assert_close(row, looks[0, 0])
+
+
+def test_classification_attention_weighs_what_is_pooled():
+    torch.manual_seed(0)
+    network = Classifier(12, 3, hidden=8, pooling="attention", dropout=0.5).double()
+    torch.nn.init.normal_(network.query)
+    weights = probes.classification_attention(network, IDS)
+    torch.testing.assert_close(weights.sum(), torch.tensor(1.0).double())
+    network.eval()
+    inputs, lengths = torch.tensor([IDS]), torch.tensor([len(IDS)])
+    outputs, _ = network.encoder(inputs, lengths)
+    torch.testing.assert_close(
+        network.projection(weights @ outputs[0]), network(inputs, lengths)[0]
+    )
+
+
+def test_attention_probes_leave_the_mode_as_it_was():
+    for network, probe in [
+        (Seq2Seq(12, 12, hidden=8), lambda each: probes.translation_attention(each, IDS, [4])),
+        (
+            Classifier(12, 3, hidden=8, pooling="attention"),
+            lambda each: probes.classification_attention(each, IDS),
+        ),
+    ]:
+        for mode in (True, False):
+            probe(network.train(mode))
+            assert network.training is mode
+
+
+def test_models_without_attention_are_named():
+    with pytest.raises(ValueError, match="в этой модели attention = None, смотреть не на что"):
+        probes.translation_attention(Seq2Seq(12, 12, hidden=8, attention=None), IDS, [4])
+    network = Classifier(12, 3, hidden=8, pooling="mean")
+    with pytest.raises(ValueError, match="pooling = 'mean': весов внимания у этой модели нет"):
+        probes.classification_attention(network, IDS)
+    assert network.training
+    with pytest.raises(ValueError, match=r"target = \[\]: нужен хотя бы один токен"):
+        probes.translation_attention(Seq2Seq(12, 12, hidden=8), IDS, [])
+    with pytest.raises(ValueError, match=r"ids = \[\]: нужен хотя бы один токен"):
+        probes.classification_attention(network, [])
 
 
 def test_wrong_arguments_are_named():
