@@ -51,7 +51,7 @@ class Module(lightning.LightningModule):
         return F.cross_entropy(logits.flatten(0, 1), targets)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        optimizer = AdamW(self.parameters(), lr=LR, weight_decay=WEIGHT_DECAY)
+        optimizer = AdamW(self.parameters(), lr=LR, weight_decay=WEIGHT_DECAY, fused=True)
         scheduler = OneCycleLR(optimizer, max_lr=LR, total_steps=self.steps)
         return {
             "optimizer": optimizer,
@@ -90,6 +90,7 @@ def by_skorch(model: LanguageModel, batches: PaddedBatches, epochs: int = EPOCHS
         nn.CrossEntropyLoss,
         optimizer=AdamW,
         optimizer__weight_decay=WEIGHT_DECAY,
+        optimizer__fused=True,
         lr=LR,
         max_epochs=epochs,
         train_split=None,

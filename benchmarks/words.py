@@ -16,7 +16,7 @@ CUTOFFS = (2_000, 10_000)
 HIDDEN = 256
 BATCH_SIZE = 128
 LENGTH = 35
-EPOCHS = 2
+EPOCHS = 1
 LR = 4e-3
 
 # Steps of each measured round.
@@ -65,7 +65,7 @@ def measure() -> list[Ratio | Figure]:
     quality = ours["valid_perplexity"] / usual["valid_perplexity"]
     work = f"word LM, {len(vocab):,} words, {piece.count:,} tokens"
     name = (
-        f"perplexity of adaptive by full after {EPOCHS} epochs, "
+        f"perplexity of adaptive by full after {EPOCHS} epoch, "
         f"{ours['valid_perplexity']:.1f} by {usual['valid_perplexity']:.1f}"
     )
     return [

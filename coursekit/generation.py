@@ -12,7 +12,7 @@ from coursekit.beam import beam_search
 from coursekit.layers import State
 from coursekit.models import LanguageModel
 from coursekit.tensors import check_floats
-from coursekit.vocab import BOS, EOS, PAD, UNK, Vocab
+from coursekit.vocab import EOS, PAD, Vocab
 
 
 def generate(
@@ -135,7 +135,7 @@ def distribution(
         )
     # In float64 even the smallest positive temperature does not round to zero.
     allowed = logits.to(torch.float64, copy=True)
-    allowed[..., [PAD, UNK, BOS]] = -torch.inf
+    allowed[..., :EOS] = -torch.inf  # <pad>, <unk>, <bos>
     if temperature == 0:
         return torch.nn.functional.one_hot(allowed.argmax(-1), logits.shape[-1]).to(logits.dtype)
     probabilities = ((allowed - allowed.amax(-1, True)) / temperature).softmax(-1)
