@@ -492,6 +492,7 @@ ALSO_NAMED = {
     "weights": ("w",),
     "path": ("Файл", "Файла"),
     "checkpoint": ("Файл",),
+    "X": ("text",),  # which the vocabulary is built of
 }
 
 # No size between these is tried: it may be meant, and then takes the memory that it asks for.

@@ -13,8 +13,6 @@ sys.path.insert(0, str(ROOT / "book"))
 
 import notebooks  # noqa: E402
 
-from coursekit import text  # noqa: E402
-
 PATHS = notebooks.notebooks()
 CHAPTERS = [path for path in PATHS if re.match(r"\d\d-", path.name)]
 by_name = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
@@ -152,23 +150,6 @@ def test_the_glossary_is_in_alphabetical_order():
     terms = [term.lower().replace("ё", "е") for term in re.findall(r"^### (.+)$", glossary, re.M)]
     assert len(terms) >= 60
     assert terms == sorted(terms)
-
-
-@by_name
-def test_russian_typography(path):
-    for wrong, what in [(r"[а-яё] - [а-яё]", "a hyphen for a dash"), (r'"[А-Яа-яё]', '" for «»')]:
-        found = re.search(rf".{{0,30}}{wrong}.{{0,30}}", prose(path))
-        assert not found, f"{what}: {found.group()!r}"
-
-
-@by_name
-def test_yo_is_always_written(path):
-    # The dictionary knows a word without ё only as a slip for one with ё: «еще», but not «все».
-    # A single word in quotes may be the slip that the chapter speaks of.
-    unquoted = re.sub(r"«\w+»", " ", prose(path).lower())
-    for word in set(re.findall(r"(?<!\w)[а-я]*е[а-я]*(?!\w)", unquoted)):
-        known = [parse.word for parse in text.parses(word) if parse.is_known]
-        assert not known or word in known, f"{word}: {known[0]}"
 
 
 @pytest.fixture
