@@ -25,7 +25,7 @@ serve: book
 # The notebooks go one after another: two trainings at once would fight for the same cores.
 test: lint
 	$(BIN)/python book/notebooks.py check
-	$(BIN)/python -m pytest tests coursekit -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest tests coursekit -n $(JOBS) --dist loadfile --cov
 	$(BIN)/python -m pytest book
 
 lint: $(READY)

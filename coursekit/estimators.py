@@ -220,8 +220,17 @@ def _encoded(vocab: Vocab, tokens: list[str]) -> list[int]:
     return vocab.encode(tokens) or [UNK]
 
 
+def _column(name: str, values: Any) -> Shaped[NDArray[Any], "..."]:
+    try:
+        return np.asarray(values, dtype=object)
+    except ValueError:
+        raise ValueError(
+            f"{name} = {shown(values)}: нужен простой список, а внутри массивы разной формы."
+        ) from None
+
+
 def _checked_texts(texts: Any) -> list[str]:
-    column = np.asarray(texts, dtype=object)
+    column = _column("X", texts)
     if column.ndim == 0:
         raise TypeError(
             f"X = {shown(texts)}: нужен список текстов, а пришёл тип {type(texts).__name__}. "
@@ -236,7 +245,7 @@ def _checked_texts(texts: Any) -> list[str]:
 
 
 def _checked_labels(labels: Any, count: int) -> NDArray[Any]:
-    column = np.asarray(labels, dtype=object)
+    column = _column("y", labels)
     if column.shape != (count,):
         raise ValueError(
             f"y = {shown(labels)}: форма {column.shape}, а текстов в X {count}; нужна одна метка "

@@ -192,3 +192,9 @@ def test_states_of_another_shape_are_named():
         Recurrent("gru", 3, 4)(torch.zeros(2, 5, 3), torch.zeros(2, 4))
     with pytest.raises(ValueError, match=r"state: нужна пара тензоров \(h, c\) формы"):
         Recurrent("lstm", 3, 4)(torch.zeros(2, 5, 3), zeros)
+
+
+def test_weights_of_another_cell_are_refused():
+    of_lstm = Recurrent("lstm", 3, 2).weights(0)
+    with pytest.raises(ValueError, match=r"w: формы .*, а для 3 вентилей нужны"):
+        cells.gru(torch.zeros(1, 3), torch.zeros(1, 2), of_lstm)

@@ -273,10 +273,13 @@ def test_a_model_comes_back_as_it_was(tmp_path_factory, cell, layers, size, resi
 
 def test_a_vocabulary_of_words_comes_back_and_the_model_speaks(tmp_path):
     vocab = Vocab.build("у попа была собака".split())
-    save_model(str(tmp_path / "m.pt"), LanguageModel(len(vocab), hidden=8), vocab)
+    saved = LanguageModel(len(vocab), hidden=8)
+    save_model(str(tmp_path / "m.pt"), saved, vocab)
     model, again = load_model(str(tmp_path / "m.pt"))
     assert again == vocab
-    assert generate(model, again, ["попа"], length=3, seed=1).startswith("попа ")
+    said = generate(model, again, ["попа"], length=9, seed=1)
+    assert said == generate(saved, vocab, ["попа"], length=9, seed=1)
+    assert said.split()[0] == "попа"
 
 
 WORDS = Vocab.build("у попа была собака".split())
@@ -592,3 +595,17 @@ def test_the_best_weights_in_the_file_are_no_alias_of_the_last(patience, tmp_pat
     again = network()
     assert fit(again, batches("stream"), valid, checkpoint=path, **how) == history
     assert evaluate(again, valid, device="cpu")["loss"] == min(losses)
+
+
+def test_a_name_too_long_for_a_file_is_refused_before_training(tmp_path):
+    vocab = Vocab.build("мама мыла раму")
+    batches = StreamBatches(vocab.encode("мама мыла раму" * 3), batch_size=2, length=8)
+    for length in (252, 300):  # the part that is written first has a longer name
+        with pytest.raises(CheckpointError, match="не записать"):
+            fit(
+                LanguageModel(len(vocab), hidden=4),
+                batches,
+                epochs=1,
+                checkpoint=tmp_path / ("a" * length),
+                progress=False,
+            )

@@ -207,3 +207,9 @@ def test_every_entry_is_pinned_by_commit_and_digest():
 def test_an_unknown_name_is_named():
     with pytest.raises(ValueError, match=r"name = 'война\.txt': можно 'anna-karenina-en\.txt'"):
         downloads.fetch("война.txt")
+
+
+def test_a_folder_of_nobody_is_said_in_russian(monkeypatch):
+    monkeypatch.setenv("COURSEKIT_DATA", "~такого-пользователя-нет/данные")
+    with pytest.raises(ValueError, match="COURSEKIT_DATA = .*такого пользователя нет"):
+        downloads.data_folder()

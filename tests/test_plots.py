@@ -261,3 +261,16 @@ def test_the_style_of_the_book_has_cyrillic_letters_and_distinct_colours():
     with plt.style.context("coursekit.book"):
         assert "DejaVuSans" in findfont(FontProperties(family=plt.rcParams["font.family"]))
         assert len({*plt.rcParams["axes.prop_cycle"].by_key()["color"]}) == 8
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([{"epoch": 1, "train_loss": 2.5}], r"rows\[0\]: train_accuracy = None, а нужно число"),
+        ([{"epoch": "первая", "train_accuracy": 0.5}], r"rows\[0\]: epoch = 'первая'"),
+        ([[1, 2]], r"rows\[0\] = \[1, 2\]: нужен словарь, который вернул fit"),
+    ],
+)
+def test_a_history_without_the_metric_is_refused(rows, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        plots.history(rows, "accuracy")

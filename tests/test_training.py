@@ -210,3 +210,8 @@ def test_what_on_epoch_does_changes_nothing():
 def test_wrong_patience_and_decay_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         fit(model(), stream(), epochs=1, progress=False, **arguments)
+
+
+def test_the_loss_stands_beside_the_bar_of_a_long_epoch(capsys):
+    fit(model(), stream(length=4), epochs=1, progress=True)
+    assert "потери" in capsys.readouterr().err

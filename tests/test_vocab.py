@@ -88,3 +88,7 @@ def test_wrong_arguments_are_named():
         Vocab(["а", "б"])
     with pytest.raises(ValueError, match="'а' встречается дважды"):
         Vocab([*SPECIALS, "а", "а"])
+
+
+def test_a_vocabulary_is_nothing_else():
+    assert Vocab.build("ау") != ["<pad>", "<unk>", "<bos>", "<eos>", "а", "у"]
