@@ -61,7 +61,7 @@ def layer_weights(recurrent: nn.Module) -> Weights:
     """Return the weights of the first layer of torch's ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU``."""
     check_instance("recurrent", recurrent, nn.RNNBase, "нужен слой nn.RNN, nn.LSTM или nn.GRU")
     names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
-    return Weights(*(recurrent.get_parameter(name) for name in names))
+    return Weights(*(getattr(recurrent, name) for name in names))
 
 
 def go_on(

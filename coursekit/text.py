@@ -62,7 +62,8 @@ def words(text: str) -> list[str]:
     >>> words("Кое-кто, №14, ушёл…")
     ['кое-кто', 'ушёл']
     """
-    return [token.lower() for token in tokens(text) if any(map(str.isalpha, token))]
+    found = tokens(text)
+    return [token.lower() for token in found if token.isalpha() or any(map(str.isalpha, token))]
 
 
 @cache
@@ -189,7 +190,8 @@ class Analyzer:
 
     def __call__(self, text: str) -> list[str]:
         """Return the terms of ``text``: n-grams of the smallest order first, each in text order."""
-        shaped = (FORMS[self.form](word) for word in words(text) if word not in self.dropped)
+        shape = FORMS[self.form]
+        shaped = [shape(word) for word in words(text) if word not in self.dropped]
         units = [unit for unit in shaped if len(unit) >= self.min_length]
         if not units and not self.allow_empty:
             raise ValueError(
@@ -197,6 +199,8 @@ class Analyzer:
                 "отброшенных слов. Уберите его из набора либо разрешите пустые: allow_empty=True."
             )
         shortest, longest = self.ngrams
+        if longest == 1:
+            return units
         return [
             " ".join(units[start : start + order])
             for order in range(shortest, longest + 1)
