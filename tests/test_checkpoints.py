@@ -11,6 +11,7 @@ import threading
 import time
 import zipfile
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -417,7 +418,6 @@ def test_a_file_that_names_another_model_is_refused(tmp_path):
 
 
 def test_numbers_of_numpy_do_not_get_into_the_file(tmp_path):
-    np = pytest.importorskip("numpy")
     vocab = Vocab([np.str_(token) for token in VOCAB.tokens])
     sizes = {"hidden": np.int64(8), "layers": np.int32(1), "dropout": np.float64(0.5)}
     save_model(tmp_path / "m.pt", LanguageModel(np.int64(len(vocab)), **sizes), vocab)
@@ -425,7 +425,6 @@ def test_numbers_of_numpy_do_not_get_into_the_file(tmp_path):
 
 
 def test_numbers_of_numpy_do_not_get_into_a_run(tmp_path):
-    np = pytest.importorskip("numpy")
     numbers = {"epochs": np.int64(2), "lr": np.float64(1e-2), "clip": np.float32(1.0)}
     numbers |= {"weight_decay": np.float64(0.01), "seed": np.int32(0), "patience": np.int8(3)}
     first = train("stream", tmp_path / "run.pt", **numbers)
