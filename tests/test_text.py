@@ -1,5 +1,6 @@
 import pickle
 import unicodedata
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -29,6 +30,17 @@ LEMMAS = (
     "быстротою-быстрота захотела-захотеть князя-князь дерзнул-дерзнуть "
     "рекомендованном-рекомендовать"
 )
+
+
+def test_a_lemma_is_that_of_the_likeliest_parse():
+    known = [word for word, *_ in islice(text._morph().iter_known_word_parses(), 0, None, 5_000)]
+    works = list(datasets.load_zarechinsk())[::10]
+    corpus = {word for work in works for word in text.words(work.text)}
+    # A parse of a word with a particle or a hyphen asks for the parses of its parts.
+    unknown = ["им-то", "море-то", "по-ихнему", "бутявками", "кот-бегемот", "𗀀"]
+    for word in [*known, *sorted(corpus), *unknown]:
+        found = text.parses(word)
+        assert text.lemma(word) == (found[0].normal_form if found else word)
 
 
 @pytest.mark.parametrize(("shape", "printed"), [(text.stem, STEMS), (text.lemma, LEMMAS)])
