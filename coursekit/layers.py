@@ -70,10 +70,19 @@ def go_on(
     """Return what a recurrent ``layer`` gives for ``x``, and its state after the last step.
 
     On a CPU a call of torch's layer costs as much as several steps of it: where text is written,
-    one token at a time, torch's single step is taken instead, to the same result.
+    one token at a time, torch's single step is taken instead, to the same result. Under autocast
+    an LSTM computes in float32 where the processor has no other.
     """
+    if torch.is_autocast_enabled(x.device.type):
+        if isinstance(layer, nn.LSTM) and _lacks_bfloat16(x.device):
+            with torch.autocast("cpu", enabled=False):
+                start = None if state is None else tuple(part.float() for part in state)
+                out, after = layer(x.float(), start)
+            return out, after
+        out, after = layer(x, state)
+        return out, after
     writing = x.shape[1] == 1 and not (torch.is_grad_enabled() or x.is_cuda)
-    if state is None or not writing or torch.is_autocast_enabled(x.device.type):
+    if state is None or not writing:
         out, after = layer(x, state)
         return out, after
     weights = layer_weights(layer)[:4]
@@ -83,6 +92,11 @@ def go_on(
     step = torch.gru_cell if isinstance(layer, nn.GRU) else torch.rnn_tanh_cell
     h = step(x[:, 0], state[0], *weights)
     return h[:, None], h[None]
+
+
+def _lacks_bfloat16(device: torch.device) -> bool:
+    # An LSTM of oneDNN, which autocast calls, wants AVX-512 for it; torch tries no other way.
+    return device.type == "cpu" and torch.backends.cpu.get_cpu_capability() != "AVX512"
 
 
 def detached(state: State) -> State:
@@ -189,9 +203,9 @@ class Encoder(nn.Module):
         x = self.dropout(embedded(inputs, self.embedding))  # [B, T, E]
         check_lengths(lengths, inputs)
         for depth, layer in enumerate(self.rightward):
-            out, _ = layer(x)  # [B, T, H]
+            out, _ = go_on(layer, x, None)  # [B, T, H]
             if self.bidirectional:
-                back, _ = self.leftward[depth](reversed_rows(x, lengths))
+                back, _ = go_on(self.leftward[depth], reversed_rows(x, lengths), None)
                 out = torch.cat([out, reversed_rows(back, lengths)], dim=-1)  # [B, T, 2·H]
             x = self.dropout(out)
         padding = torch.arange(x.shape[1], device=x.device) >= lengths[:, None]

@@ -191,3 +191,15 @@ def test_one_step_through_the_cell_is_that_of_torchs_layer(cell, rows, hidden):
     with_gradients, _ = go_on(layer, after, state)
     torch.testing.assert_close(with_gradients, layer(after, state)[0], rtol=0, atol=0)
     assert with_gradients.requires_grad
+
+
+def test_an_lstm_without_avx512_computes_in_float32_under_autocast(monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    layer = recurrent_layer("lstm", 3, 4)
+    x = torch.randn(2, 5, 3)
+    state = torch.randn(1, 2, 4).bfloat16(), torch.randn(1, 2, 4).bfloat16()
+    for start in (None, state):
+        with torch.autocast("cpu", torch.bfloat16):
+            found = go_on(layer, x.bfloat16(), start)
+        floats = None if start is None else tuple(part.float() for part in start)
+        torch.testing.assert_close(found, go_on(layer, x.bfloat16().float(), floats))
