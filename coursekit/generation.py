@@ -48,7 +48,7 @@ def generate(
     return text
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def generate_batch(
     model: LanguageModel,
     vocab: Vocab,
@@ -138,7 +138,9 @@ def distribution(
     allowed[..., :EOS] = -torch.inf  # <pad>, <unk>, <bos>
     if temperature == 0:
         return torch.nn.functional.one_hot(allowed.argmax(-1), logits.shape[-1]).to(logits.dtype)
-    probabilities = ((allowed - allowed.amax(-1, True)) / temperature).softmax(-1)
+    if temperature != 1:
+        allowed = (allowed - allowed.amax(-1, True)) / temperature
+    probabilities = allowed.softmax(-1)
     if top_k is None and top_p is None:
         return probabilities.to(logits.dtype)
     sorted_, order = probabilities.sort(descending=True, stable=True)

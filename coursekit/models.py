@@ -134,11 +134,15 @@ class LanguageModel(nn.Module):
         states = []
         for depth, layer in enumerate(self.layers):
             out, after = go_on(layer, x, None if state is None else state[depth])  # [B, T, H]
-            x = self.dropout(out + x if self.residual and depth else out)
+            x = self._dropped(out + x if self.residual and depth else out)
             states.append(after)
         if self.linear is not None:
-            x = self.dropout(torch.tanh(self.linear(x)))  # [B, T, E]
+            x = self._dropped(torch.tanh(self.linear(x)))  # [B, T, E]
         return x, tuple(states)
+
+    def _dropped(self, x: Tensor) -> Tensor:
+        # Where text is written, a call that does nothing costs as much as a product of matrices.
+        return self.dropout(x) if self.training else x
 
     def loss(self, batch: Batch, state: State | None = None) -> Step:
         """Return the summed cross-entropy of ``batch`` in nats, begun from the last one's state."""

@@ -49,9 +49,12 @@ def check_shape(name: str, value: Shaped[Tensor, "..."], *axes: str | int) -> No
     ValueError: x: форма (2, 0), а нужна (B, T).
     """
     shape = tuple(value.shape)
-    fits = len(shape) == len(axes) and all(
-        size == axis if isinstance(axis, int) else size > 0
-        for size, axis in zip(shape, axes, strict=True)
+    fits = shape == axes or (
+        len(shape) == len(axes)
+        and all(
+            size == axis if isinstance(axis, int) else size > 0
+            for size, axis in zip(shape, axes, strict=True)
+        )
     )
     if not fits:
         wanted = ", ".join(map(str, axes)) + ("," if len(axes) == 1 else "")
@@ -83,28 +86,38 @@ def check_alike(
 
 def check_state(name: str, state: object) -> None:
     """Raise unless ``state`` is recurrent: for every layer a tensor h or the pair (h, c)."""
-    if not isinstance(state, tuple):
-        raise TypeError(
-            f"{name} = {shown(state)}: нужен кортеж (tuple), по состоянию на каждый слой модели. "
-            "Его возвращает она сама, а в начале текста вместо него None."
-        )
-    for layer in state:
-        for part in layer if isinstance(layer, tuple) and len(layer) == 2 else (layer,):
-            check_floats(name, part)
+    for parts in _parts(name, state):
+        for part in parts:
             check_shape(name, part, 1, "B", "H")
 
 
 def check_state_of(name: str, state: Any, layers: nn.ModuleList, x: Float[Tensor, "B T E"]) -> None:
     """Raise unless ``state`` fits torch's recurrent ``layers`` that read ``x``."""
-    check_state(name, state)
-    if len(state) != len(layers):
-        raise ValueError(f"{name}: состояний {len(state)}, а слоёв в модели {len(layers)}.")
-    for layer, parts in zip(layers, state, strict=True):
-        if isinstance(parts, tuple) != isinstance(layer, nn.LSTM):
+    found = _parts(name, state)
+    if len(found) != len(layers):
+        raise ValueError(f"{name}: состояний {len(found)}, а слоёв в модели {len(layers)}.")
+    for layer, parts in zip(layers, found, strict=True):
+        if (len(parts) == 2) != isinstance(layer, nn.LSTM):
             raise TypeError(f"{name}: слою LSTM нужна пара (h, c), остальным — один тензор h.")
-        for part in parts if isinstance(parts, tuple) else (parts,):
+        for part in parts:
             check_shape(name, part, 1, len(x), cast(int, layer.hidden_size))
             check_alike(name, part, "веса", cast(Tensor, layer.weight_hh_l0))
+
+
+def _parts(name: str, state: object) -> list[tuple[Tensor, ...]]:
+    """Return for every layer of ``state`` its tensors: h, or h and c."""
+    if not isinstance(state, tuple):
+        raise TypeError(
+            f"{name} = {shown(state)}: нужен кортеж (tuple), по состоянию на каждый слой модели. "
+            "Его возвращает она сама, а в начале текста вместо него None."
+        )
+    found: list[tuple[Tensor, ...]] = [
+        part if isinstance(part, tuple) and len(part) == 2 else (part,) for part in state
+    ]
+    for parts in found:
+        for part in parts:
+            check_floats(name, part)
+    return found
 
 
 def check_step(x: Float[Tensor, "B E"], h: Float[Tensor, "B H"], w: Any, gates: int) -> None:
