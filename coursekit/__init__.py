@@ -4,7 +4,7 @@ Data flows one way, and a module imports only from those to its left::
 
     datasets ─ text ─ vocab ─ batching ─ cells · attention ─ layers ─ losses ─ models · seq2seq
     ─ checkpoints · processes ─ training ─ estimators ─ beam ─ generation · translation
-    ─ probes ─ plots
+    ─ probes ─ plots ─ checks ─ tasks
 
 Import the modules, not this package: ``from coursekit import text, vocab``. Only the modules from
 ``batching`` on need torch.

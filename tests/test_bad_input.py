@@ -27,6 +27,7 @@ from coursekit import (
     beam,
     cells,
     checkpoints,
+    checks,
     datasets,
     downloads,
     estimators,
@@ -45,6 +46,7 @@ from coursekit import (
     vocab,
 )
 from coursekit.arguments import shown
+from coursekit.tasks import lstm as lstm_tasks
 
 MODULES = [
     importlib.import_module(f"coursekit.{found.name}")
@@ -59,6 +61,7 @@ UNTRIED = {
     "batching": {"Batch": RECORD, "Batches": "a protocol", "answer": INNER},
     "beam": {"Hypothesis": RECORD},
     "cells": {"Weights": RECORD, "LSTMGates": RECORD, "GRUGates": RECORD},
+    "checks": {"Task": RECORD, "CheckError": "an error"},
     "checkpoints": {
         "Stateful": "a protocol",
         "CheckpointError": "an error",
@@ -285,6 +288,10 @@ def cases():
         "losses.adaptive_cross_entropy": (
             losses.adaptive_cross_entropy,
             {"softmax": adaptive.projection, "x": torch.rand(2, 3, 4), "targets": TOKENS},
+        ),
+        "checks.check": (
+            checks.check,
+            {"task": lstm_tasks.STEP, "function": lstm_tasks.step, "seed": 1},
         ),
         "metrics.perplexity": (metrics.perplexity, {"total": 5.0, "count": 3}),
         "metrics.accuracy": (metrics.accuracy, {"correct": 2, "count": 3}),

@@ -22,7 +22,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 ORDER = (
     "arguments downloads datasets text vocab tensors batching metrics cells attention layers "
     "losses models seq2seq checkpoints processes training estimators beam generation translation "
-    "probes plots"
+    "probes plots checks"
 ).split()
 
 

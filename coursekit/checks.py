@@ -1,0 +1,240 @@
+"""Checks of students' functions against a correct one: kind → shape → numbers → gradients.
+
+A ``Task`` tells what a function must do; ``check`` calls a student's on generated arguments and
+raises a ``CheckError`` that says in Russian what was expected, what came and what to look at.
+"""
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from coursekit.arguments import check_callable, check_instance, check_whole, shown
+
+# Numbers are compared in float64: what differs by more is another formula, not rounding.
+TOLERANCE = 1e-9
+
+
+class CheckError(AssertionError):
+    """A student's function does not do what its task asks; the message is for the student."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a student's function ``name`` must do.
+
+    ``reference`` is a correct solution. ``cases`` yields calls for a generator of random numbers: a
+    label in Russian and the arguments. ``mistakes`` are hints, each with what a student writes who
+    needs it. ``forbidden`` names modules and functions of libraries that
+    must not be entered: there lies the answer.
+    """
+
+    name: str
+    reference: Callable[..., Any]
+    cases: Callable[[torch.Generator], Iterator[tuple[str, tuple[Any, ...]]]]
+    mistakes: dict[str, Callable[..., Any]] = field(default_factory=dict)
+    forbidden: frozenset[str] = frozenset()
+
+
+def check(task: Task, function: Callable[..., Any], seed: int = 0) -> None:
+    """Raise a ``CheckError`` unless ``function`` does what ``task`` asks; print a line if it does.
+
+    ``seed`` decides the arguments of the calls. What is checked, in this order, on every call: that
+    the function answers at all, the kind, shape and type of the answer, its numbers, the gradients
+    by all arguments that are floating-point tensors, that no argument was changed, that nothing
+    forbidden was entered.
+
+    >>> def cases(random):
+    ...     yield "три числа", (torch.randn(3, generator=random, dtype=torch.float64),)
+    >>> double = Task("double", lambda x: 2 * x, cases, {"2 · x, а не x · x.": lambda x: x * x})
+    >>> check(double, lambda x: x + x)
+    double: верно, проверок — 1
+    >>> check(double, lambda x: x**2)
+    Traceback (most recent call last):
+    coursekit.checks.CheckError: double, три числа: 2 · x, а не x · x.
+    """
+    check_instance("task", task, Task, "нужна задача из coursekit.tasks")
+    check_callable("function", function)
+    random = torch.Generator().manual_seed(check_whole("seed", seed, least=0, most=2**63 - 1))
+    count = 0
+    for label, arguments in task.cases(random):
+        _judge(task, f"{task.name}, {label}", function, arguments)
+        count += 1
+    print(f"{task.name}: верно, проверок — {count}")
+
+
+def _judge(
+    task: Task, where: str, function: Callable[..., Any], arguments: tuple[Any, ...]
+) -> None:
+    """Raise a ``CheckError`` beginning with ``where`` unless one call of ``function`` is right."""
+    given = _fresh(arguments)
+    with _entered(task.forbidden) as found:
+        try:
+            answer = function(*given)
+        except Exception as error:
+            raise CheckError(
+                f"{where}: функция остановилась с ошибкой {type(error).__name__}: {error}"
+            ) from error
+    if found:
+        raise CheckError(f"{where}: вызвано {found[0]}, а здесь это нужно написать самим.")
+    taken = _fresh(arguments)
+    wanted = task.reference(*taken)
+    _compare_kinds(where, answer, wanted)
+    for name, before, after in zip(_names(task), arguments, given, strict=False):
+        if not _same(before, after):
+            raise CheckError(
+                f"{where}: функция изменила свой аргумент {name}. Операции с подчёркиванием на "
+                "конце и присваивания x[…] = … пишут прямо в него; начните с копии, x.clone()."
+            )
+    if not _same(answer, wanted):
+        raise CheckError(f"{where}: {_hint(task, answer, arguments) or _gap(answer, wanted)}")
+    for name, ours, theirs in zip(
+        _names(task), _gradients(answer, given), _gradients(wanted, taken), strict=False
+    ):
+        if theirs is not None and not _same(ours, theirs):
+            raise CheckError(
+                f"{where}: числа верны, а градиент по {name} — нет. Его обрывают .detach(), "
+                ".item(), .data, torch.no_grad() и новый тензор torch.tensor(…) из старого."
+            )
+
+
+def _fresh(value: Any) -> Any:
+    """Return a copy of arguments that shares nothing with them; floats ask for gradients."""
+    if isinstance(value, tuple):
+        return tuple(map(_fresh, value))
+    if not isinstance(value, Tensor):
+        return value
+    return value.detach().clone().requires_grad_(value.is_floating_point())
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Tell whether two answers are equal, floating-point numbers nearly so."""
+    if isinstance(b, tuple):
+        return all(_same(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(b, Tensor):
+        return isinstance(a, Tensor) and torch.allclose(
+            a.double(), b.double(), rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True
+        )
+    return bool(a == b)
+
+
+def _compare_kinds(where: str, answer: Any, wanted: Any, what: str = "ответ") -> None:
+    """Raise a ``CheckError`` unless ``answer`` is of the kind, shape and type of ``wanted``."""
+    if answer is None:
+        raise CheckError(f"{where}: {what} — None. Не забыт ли return?")
+    if isinstance(wanted, tuple):
+        if not isinstance(answer, tuple) or len(answer) != len(wanted):
+            came = f"кортеж из {len(answer)}" if isinstance(answer, tuple) else _kind(answer)
+            raise CheckError(f"{where}: {what} — {came}, а нужен кортеж из {len(wanted)}.")
+        for number, (one, other) in enumerate(zip(answer, wanted, strict=True), 1):
+            _compare_kinds(where, one, other, f"{what}, часть {number},")
+    elif isinstance(wanted, Tensor):
+        if not isinstance(answer, Tensor):
+            raise CheckError(f"{where}: {what} — {_kind(answer)}, а нужен torch.Tensor.")
+        if answer.shape != wanted.shape:
+            raise CheckError(
+                f"{where}: {what} формы {tuple(answer.shape)}, а нужна {tuple(wanted.shape)}."
+            )
+        if answer.dtype != wanted.dtype:
+            raise CheckError(
+                f"{where}: {what} типа {answer.dtype}, а аргументы и верный ответ — "
+                f"{wanted.dtype}. Новые тензоры создавайте того же типа: x.new_zeros(…)."
+            )
+    elif isinstance(answer, bool) or not isinstance(answer, type(wanted)):
+        raise CheckError(f"{where}: {what} — {_kind(answer)}, а нужен {type(wanted).__name__}.")
+
+
+def _kind(value: object) -> str:
+    return f"{shown(value, 30)} ({type(value).__name__})"
+
+
+def _hint(task: Task, answer: Any, arguments: tuple[Any, ...]) -> str | None:
+    """Return the hint of the mistake that gives the same ``answer``, or None."""
+    for words, mistake in task.mistakes.items():
+        try:
+            if _same(answer, mistake(*_fresh(arguments))):
+                return words
+        except (IndexError, RuntimeError, TypeError, ValueError):
+            # Not every mistake can be made on every call.
+            continue
+    return None
+
+
+def _gap(answer: Any, wanted: Any, part: str = "") -> str:
+    """Return where an answer is farthest from the right one."""
+    if isinstance(wanted, tuple):
+        number = next(
+            n for n, pair in enumerate(zip(answer, wanted, strict=True)) if not _same(*pair)
+        )
+        return _gap(answer[number], wanted[number], f" части {number + 1}")
+    if not isinstance(wanted, Tensor):
+        return f"ответ{part} — {shown(answer)}, а верный — {shown(wanted)}."
+    apart = (answer.detach().double() - wanted.detach().double()).abs().nan_to_num(torch.inf)
+    index = tuple(int(i) for i in torch.unravel_index(apart.argmax(), apart.shape))
+    place = f" на месте {list(index)}" if index else ""
+    return (
+        f"числа не те. Дальше всего от верных ответ{part}{place}: {answer[index].item():.6g}, а "
+        f"верный — {wanted[index].item():.6g}."
+    )
+
+
+def _gradients(answer: Any, arguments: tuple[Any, ...]) -> list[Any]:
+    """Return for every argument the gradients of a weighted sum of all that ``answer`` holds."""
+    total: Any = 0.0
+    for number, part in enumerate(_tensors(answer)):
+        if part.requires_grad:
+            weights = torch.arange(1, part.numel() + 1, dtype=part.dtype).view(part.shape)
+            total = total + (part * torch.cos(weights + number)).sum()
+    found = []
+    for argument in arguments:
+        leaves = [leaf for leaf in _tensors(argument) if leaf.requires_grad]
+        if not leaves or not isinstance(total, Tensor):
+            found.append(None if not leaves else tuple(torch.zeros_like(leaf) for leaf in leaves))
+            continue
+        grads = torch.autograd.grad(total, leaves, retain_graph=True, allow_unused=True)
+        pairs = zip(grads, leaves, strict=True)
+        found.append(tuple(torch.zeros_like(x) if g is None else g for g, x in pairs))
+    return found
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, tuple):
+        for part in value:
+            yield from _tensors(part)
+    elif isinstance(value, Tensor):
+        yield value
+
+
+def _names(task: Task) -> list[str]:
+    return list(inspect.signature(task.reference).parameters)
+
+
+@contextmanager
+def _entered(forbidden: frozenset[str]) -> Iterator[list[str]]:
+    """Collect which of ``forbidden`` is entered inside the block, however it was imported.
+
+    Modules are known by the functions of theirs that run, functions written in C by their names.
+    """
+    found: list[str] = []
+
+    def look(frame: FrameType, event: str, argument: object) -> None:
+        name = None
+        if event == "call":
+            name = frame.f_globals.get("__name__")
+        elif event == "c_call":
+            name = getattr(argument, "__name__", None)
+        if name in forbidden:
+            found.append(str(name))
+
+    before = sys.getprofile()
+    sys.setprofile(look)
+    try:
+        yield found
+    finally:
+        sys.setprofile(before)

@@ -1,0 +1,115 @@
+"""What a student hears of a function: every right one passes, every wrong one meets its hint."""
+
+import inspect
+
+import pytest
+import torch
+import zoo_lstm
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coursekit.checks import CheckError, Task, check
+from coursekit.tasks import lstm
+
+ZOOS = {"lstm": (lstm, zoo_lstm)}
+RIGHT = [pair for _, zoo in ZOOS.values() for pair in zoo.RIGHT]
+WRONG = [triple for _, zoo in ZOOS.values() for triple in zoo.WRONG]
+TASKS = [task for tasks, _ in ZOOS.values() for task in tasks.TASKS]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(("task", "solution"), RIGHT, ids=lambda x: getattr(x, "__name__", ""))
+def test_a_right_solution_passes_however_it_is_written(task, solution, seed, capsys):
+    check(task, solution, seed)
+    assert capsys.readouterr().out.startswith(f"{task.name}: верно, проверок — ")
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("task", "hint", "solution"), WRONG, ids=lambda x: getattr(x, "__name__", "")
+)
+def test_a_wrong_solution_meets_its_hint(task, hint, solution, seed):
+    with pytest.raises(CheckError) as error:
+        check(task, solution, seed)
+    assert str(error.value).startswith(task.name)
+    assert hint.lower() in str(error.value).lower()
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_every_task_has_three_right_solutions_and_wrong_ones(task):
+    assert sum(found is task for found, _ in RIGHT) >= 3
+    assert sum(found is task for found, *_ in WRONG) >= 3
+
+
+@pytest.mark.parametrize(("tasks", "zoo"), ZOOS.values(), ids=ZOOS)
+def test_an_assignment_has_four_tasks_and_ten_mistakes(tasks, zoo):
+    assert 4 <= len(tasks.TASKS) <= 7
+    assert len(zoo.WRONG) >= 10
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+@given(seed=st.integers(0, 2**63 - 1))
+def test_no_secret_seed_refuses_the_reference_or_lets_a_known_mistake_pass(task, seed):
+    random = torch.Generator().manual_seed(seed)
+    cases = [arguments for _, arguments in task.cases(random)]
+    check(task, task.reference, seed)
+    for hint, mistake in task.mistakes.items():
+        with pytest.raises(CheckError):
+            check(task, mistake, seed)
+        assert hint[0].islower()
+        assert hint.endswith(".")
+    for arguments in cases:
+        assert len(arguments) == len(inspect.signature(task.reference).parameters)
+
+
+def test_the_same_seed_asks_the_same_and_another_asks_otherwise():
+    def asked(seed):
+        found = []
+
+        def listens(*arguments):
+            found.append(arguments[0])
+            return lstm.GATES.reference(*arguments)
+
+        check(lstm.GATES, listens, seed)
+        return found
+
+    same = zip(asked(1), asked(1), strict=True)
+    assert all(torch.equal(a, b) for a, b in same)
+    assert not torch.equal(asked(1)[0].flatten()[:4], asked(2)[0].flatten()[:4])
+
+
+def test_no_hint_is_better_than_a_wrong_one():
+    with pytest.raises(
+        CheckError, match=r"Дальше всего от верных ответ части 2 на месте \[\d, \d\]"
+    ):
+        check(lstm.STEP, lambda *given: (lambda h, c: (h, c + 1e-3))(*lstm.step(*given)))
+    with pytest.raises(CheckError, match="ответ — 7, а верный — "):
+        check(lstm.PARAMETERS, lambda *given: 7)
+
+
+def test_what_is_forbidden_is_found_however_it_was_imported():
+    hidden = vars(torch)["lstm" + "_cell"]
+    zeros = torch.zeros
+
+    def by_a_hidden_name(x, state, w, b):
+        size = x.shape[-1]
+        return hidden(x, state, w[:, :size], w[:, size:], b, zeros(len(b), dtype=b.dtype))
+
+    with pytest.raises(CheckError, match="вызвано lstm_cell"):
+        check(lstm.STEP, by_a_hidden_name)
+
+
+def test_a_failing_function_does_not_leave_the_watch_on():
+    import sys
+
+    before = sys.getprofile()
+    with pytest.raises(CheckError, match="ZeroDivisionError"):
+        check(lstm.PARAMETERS, lambda *given: 1 / 0)
+    assert sys.getprofile() is before
+
+
+def test_a_task_of_plain_numbers_needs_no_tensors():
+    task = Task("half", lambda x: x / 2, lambda random: iter([("x = 3", (3,))]))
+    check(task, lambda x: 0.5 * x)
+    with pytest.raises(CheckError, match="ответ — 1.0, а верный — 1.5"):
+        check(task, lambda x: float(x // 2) if x < 0 else 1.0)
