@@ -12,7 +12,7 @@ WORK ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: book serve test test-cuda lint notebooks repository lock bench clean
+.PHONY: book serve test test-cuda lint notebooks assignments repository lock bench clean
 
 book: $(READY)
 	$(BIN)/jupyter-book build . -W -n --keep-going -q
@@ -25,6 +25,7 @@ serve: book
 # The notebooks go one after another: two trainings at once would fight for the same cores.
 test: lint
 	$(BIN)/python book/notebooks.py check
+	$(BIN)/python book/assignments.py check
 	$(BIN)/python -m pytest tests coursekit -n $(JOBS) --dist loadfile --cov
 	$(BIN)/python -m pytest book
 
@@ -42,9 +43,14 @@ test-cuda: $(READY)
 notebooks: $(READY)
 	$(BIN)/python book/notebooks.py run $(NOTEBOOKS)
 
+# What students get, from the assignments with solutions.
+assignments: $(READY)
+	$(BIN)/python book/assignments.py make
+
 # make repository URL=https://github.com/OWNER/NAME
 repository: $(READY)
 	$(BIN)/python book/notebooks.py repository $(URL)
+	$(BIN)/python book/assignments.py make
 
 # The usual way of teaching notebooks against ours, in one run; WORK="loops words" for a part.
 bench: $(READY)

@@ -34,7 +34,9 @@ if find_spec("coursekit") is None:
 
 
 def notebooks() -> list[Path]:
-    return sorted((ROOT / "book").rglob("[!.]*.ipynb"))
+    """Return chapters and sources of assignments; what students get has no outputs."""
+    found = (ROOT / "book").rglob("[!.]*.ipynb")
+    return sorted(path for path in found if "release" not in path.parts)
 
 
 def code_digest(notebook: nbformat.NotebookNode) -> str:

@@ -41,6 +41,11 @@ class Task:
     mistakes: dict[str, Callable[..., Any]] = field(default_factory=dict)
     forbidden: frozenset[str] = frozenset()
 
+    @property
+    def arguments(self) -> list[str]:
+        """The names of the function's arguments."""
+        return list(inspect.signature(self.reference).parameters)
+
 
 def check(task: Task, function: Callable[..., Any], seed: int = 0) -> None:
     """Raise a ``CheckError`` unless ``function`` does what ``task`` asks; print a line if it does.
@@ -86,7 +91,7 @@ def _judge(
     taken = _fresh(arguments)
     wanted = task.reference(*taken)
     _compare_kinds(where, answer, wanted)
-    for name, before, after in zip(_names(task), arguments, given, strict=False):
+    for name, before, after in zip(task.arguments, arguments, given, strict=False):
         if not _same(before, after):
             raise CheckError(
                 f"{where}: функция изменила свой аргумент {name}. Операции с подчёркиванием на "
@@ -95,7 +100,7 @@ def _judge(
     if not _same(answer, wanted):
         raise CheckError(f"{where}: {_hint(task, answer, arguments) or _gap(answer, wanted)}")
     for name, ours, theirs in zip(
-        _names(task), _gradients(answer, given), _gradients(wanted, taken), strict=False
+        task.arguments, _gradients(answer, given), _gradients(wanted, taken), strict=False
     ):
         if theirs is not None and not _same(ours, theirs):
             raise CheckError(
@@ -209,10 +214,6 @@ def _tensors(value: Any) -> Iterator[Tensor]:
             yield from _tensors(part)
     elif isinstance(value, Tensor):
         yield value
-
-
-def _names(task: Task) -> list[str]:
-    return list(inspect.signature(task.reference).parameters)
 
 
 @contextmanager
