@@ -5,10 +5,13 @@ raises a ``CheckError`` that says in Russian what was expected, what came and wh
 """
 
 import inspect
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
+from numbers import Real
 from types import FrameType
 from typing import Any
 
@@ -114,31 +117,47 @@ def _fresh(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(map(_fresh, value))
     if not isinstance(value, Tensor):
-        return value
+        return deepcopy(value)
     return value.detach().clone().requires_grad_(value.is_floating_point())
 
 
 def _same(a: Any, b: Any) -> bool:
     """Tell whether two answers are equal, floating-point numbers nearly so."""
-    if isinstance(b, tuple):
-        return all(_same(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(b, (tuple, list)):
+        return len(a) == len(b) and all(map(_same, a, b))
+    if isinstance(b, dict):
+        return set(a) == set(b) and all(_same(a[key], b[key]) for key in b)
     if isinstance(b, Tensor):
         return isinstance(a, Tensor) and torch.allclose(
             a.double(), b.double(), rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True
         )
+    if isinstance(b, float):
+        return math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
     return bool(a == b)
 
 
 def _compare_kinds(where: str, answer: Any, wanted: Any, what: str = "ответ") -> None:
     """Raise a ``CheckError`` unless ``answer`` is of the kind, shape and type of ``wanted``."""
-    if answer is None:
+    if answer is None and wanted is not None:
         raise CheckError(f"{where}: {what} — None. Не забыт ли return?")
-    if isinstance(wanted, tuple):
-        if not isinstance(answer, tuple) or len(answer) != len(wanted):
-            came = f"кортеж из {len(answer)}" if isinstance(answer, tuple) else _kind(answer)
-            raise CheckError(f"{where}: {what} — {came}, а нужен кортеж из {len(wanted)}.")
+    if isinstance(wanted, (tuple, list)):
+        name = "кортеж" if isinstance(wanted, tuple) else "список"
+        came = _kind(answer)
+        if type(answer) is type(wanted):
+            came = f"{name} из {len(answer)}"
+        if came != f"{name} из {len(wanted)}":
+            raise CheckError(f"{where}: {what} — {came}, а нужен {name} из {len(wanted)}.")
         for number, (one, other) in enumerate(zip(answer, wanted, strict=True), 1):
             _compare_kinds(where, one, other, f"{what}, часть {number},")
+    elif isinstance(wanted, dict):
+        if not isinstance(answer, dict):
+            raise CheckError(f"{where}: {what} — {_kind(answer)}, а нужен словарь, dict.")
+        if set(answer) != set(wanted):
+            odd = sorted(set(answer) ^ set(wanted), key=repr)[0]
+            trouble = "лишний ключ" if odd in answer else "нет ключа"
+            raise CheckError(f"{where}: {what} — словарь, и в нём {trouble} {shown(odd)}.")
+        for key in wanted:
+            _compare_kinds(where, answer[key], wanted[key], f"{what}, ключ {shown(key)},")
     elif isinstance(wanted, Tensor):
         if not isinstance(answer, Tensor):
             raise CheckError(f"{where}: {what} — {_kind(answer)}, а нужен torch.Tensor.")
@@ -151,7 +170,9 @@ def _compare_kinds(where: str, answer: Any, wanted: Any, what: str = "ответ
                 f"{where}: {what} типа {answer.dtype}, а аргументы и верный ответ — "
                 f"{wanted.dtype}. Новые тензоры создавайте того же типа: x.new_zeros(…)."
             )
-    elif isinstance(answer, bool) or not isinstance(answer, type(wanted)):
+    elif isinstance(answer, bool) != isinstance(wanted, bool) or not isinstance(
+        answer, Real if isinstance(wanted, float) else type(wanted)
+    ):
         raise CheckError(f"{where}: {what} — {_kind(answer)}, а нужен {type(wanted).__name__}.")
 
 
@@ -165,7 +186,7 @@ def _hint(task: Task, answer: Any, arguments: tuple[Any, ...]) -> str | None:
         try:
             if _same(answer, mistake(*_fresh(arguments))):
                 return words
-        except (IndexError, RuntimeError, TypeError, ValueError):
+        except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):
             # Not every mistake can be made on every call.
             continue
     return None
@@ -173,11 +194,11 @@ def _hint(task: Task, answer: Any, arguments: tuple[Any, ...]) -> str | None:
 
 def _gap(answer: Any, wanted: Any, part: str = "") -> str:
     """Return where an answer is farthest from the right one."""
-    if isinstance(wanted, tuple):
-        number = next(
-            n for n, pair in enumerate(zip(answer, wanted, strict=True)) if not _same(*pair)
-        )
-        return _gap(answer[number], wanted[number], f" части {number + 1}")
+    if isinstance(wanted, (tuple, list, dict)):
+        places = wanted if isinstance(wanted, dict) else range(len(wanted))
+        place = next(key for key in places if not _same(answer[key], wanted[key]))
+        name = f"ключе {shown(place)}" if isinstance(wanted, dict) else f"части {place + 1}"
+        return _gap(answer[place], wanted[place], f"{part} в {name}")
     if not isinstance(wanted, Tensor):
         return f"ответ{part} — {shown(answer)}, а верный — {shown(wanted)}."
     apart = (answer.detach().double() - wanted.detach().double()).abs().nan_to_num(torch.inf)
@@ -209,7 +230,7 @@ def _gradients(answer: Any, arguments: tuple[Any, ...]) -> list[Any]:
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, tuple):
+    if isinstance(value, (tuple, list)):
         for part in value:
             yield from _tensors(part)
     elif isinstance(value, Tensor):

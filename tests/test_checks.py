@@ -1,17 +1,22 @@
 """What a student hears of a function: every right one passes, every wrong one meets its hint."""
 
 import inspect
+import pkgutil
+from importlib import import_module
 
 import pytest
 import torch
-import zoo_lstm
 from hypothesis import given
 from hypothesis import strategies as st
 
+import coursekit.tasks
 from coursekit.checks import CheckError, Task, check
 from coursekit.tasks import lstm
 
-ZOOS = {"lstm": (lstm, zoo_lstm)}
+ZOOS = {
+    found.name: (import_module(f"coursekit.tasks.{found.name}"), import_module(f"zoo_{found.name}"))
+    for found in pkgutil.iter_modules(coursekit.tasks.__path__)
+}
 RIGHT = [pair for _, zoo in ZOOS.values() for pair in zoo.RIGHT]
 WRONG = [triple for _, zoo in ZOOS.values() for triple in zoo.WRONG]
 TASKS = [task for tasks, _ in ZOOS.values() for task in tasks.TASKS]
@@ -80,7 +85,7 @@ def test_the_same_seed_asks_the_same_and_another_asks_otherwise():
 
 def test_no_hint_is_better_than_a_wrong_one():
     with pytest.raises(
-        CheckError, match=r"Дальше всего от верных ответ части 2 на месте \[\d, \d\]"
+        CheckError, match=r"Дальше всего от верных ответ в части 2 на месте \[\d, \d\]"
     ):
         check(lstm.STEP, lambda *given: (lambda h, c: (h, c + 1e-3))(*lstm.step(*given)))
     with pytest.raises(CheckError, match="ответ — 7, а верный — "):
@@ -106,6 +111,30 @@ def test_a_failing_function_does_not_leave_the_watch_on():
     with pytest.raises(CheckError, match="ZeroDivisionError"):
         check(lstm.PARAMETERS, lambda *given: 1 / 0)
     assert sys.getprofile() is before
+
+
+def answers_are(right, wrong, message):
+    """A task whose answer is ``right`` hears ``message`` of ``wrong``."""
+    task = Task("task", lambda: right, lambda random: iter([("вызов", ())]))
+    check(task, lambda: right)
+    with pytest.raises(CheckError, match=message):
+        check(task, lambda: wrong)
+
+
+def test_answers_of_plain_python_are_compared_part_by_part():
+    answers_are(0.5, 0.25, "ответ — 0.25, а верный — 0.5")
+    answers_are(0.5, "0.5", "нужен float")
+    answers_are(2, 2.0, "нужен int")
+    answers_are(True, 1, "нужен bool")
+    answers_are(["кот", "кит"], ["кот"], "список из 1, а нужен список из 2")
+    answers_are(["кот", "кит"], ("кот", "кит"), "нужен список")
+    answers_are(["кот", "кит"], ["кот", "кот"], "ответ в части 2 — 'кот', а верный — 'кит'")
+    answers_are({"кот": 0.1}, {"кот": 0.2}, "ответ в ключе 'кот' — 0.2, а верный — 0.1")
+    answers_are({"кот": 0.1}, {"кот": 0.1, "кит": 0}, "лишний ключ 'кит'")
+    answers_are({"кот": 0.1}, {}, "нет ключа 'кот'")
+    answers_are({"кот": 0.1}, 0.1, "нужен словарь")
+    answers_are({"кот": [1]}, {"кот": 1}, "ключ 'кот', — 1")
+    answers_are(torch.tensor([1.0]), [1.0], "нужен torch.Tensor")
 
 
 def test_a_task_of_plain_numbers_needs_no_tensors():
