@@ -1,6 +1,5 @@
 import pickle
 import unicodedata
-from itertools import islice
 
 import numpy as np
 import pytest
@@ -33,12 +32,13 @@ LEMMAS = (
 
 
 def test_a_lemma_is_that_of_the_likeliest_parse():
-    known = [word for word, *_ in islice(text._morph().iter_known_word_parses(), 0, None, 5_000)]
+    beginnings = ("стал", "мыл", "белк", "печь", "ёл")
+    known = {word for part in beginnings for word, *_ in text._morph().iter_known_word_parses(part)}
     works = list(datasets.load_zarechinsk())[::10]
     corpus = {word for work in works for word in text.words(work.text)}
     # A parse of a word with a particle or a hyphen asks for the parses of its parts.
     unknown = ["им-то", "море-то", "по-ихнему", "бутявками", "кот-бегемот", "𗀀"]
-    for word in [*known, *sorted(corpus), *unknown]:
+    for word in [*sorted(known | corpus), *unknown]:
         found = text.parses(word)
         assert text.lemma(word) == (found[0].normal_form if found else word)
 
