@@ -35,7 +35,8 @@ class Task:
     ``reference`` is a correct solution. ``cases`` yields calls for a generator of random numbers: a
     label in Russian and the arguments. ``mistakes`` are hints, each with what a student writes who
     needs it. ``forbidden`` names modules and functions of libraries that
-    must not be entered: there lies the answer.
+    must not be entered: there lies the answer. With ``differentiable`` false the arguments ask for
+    no gradients: so it is where the answer is itself a gradient, or is no function of theirs.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Task:
     cases: Callable[[torch.Generator], Iterator[tuple[str, tuple[Any, ...]]]]
     mistakes: dict[str, Callable[..., Any]] = field(default_factory=dict)
     forbidden: frozenset[str] = frozenset()
+    differentiable: bool = True
 
     @property
     def arguments(self) -> list[str]:
@@ -81,7 +83,7 @@ def _judge(
     task: Task, where: str, function: Callable[..., Any], arguments: tuple[Any, ...]
 ) -> None:
     """Raise a ``CheckError`` beginning with ``where`` unless one call of ``function`` is right."""
-    given = _fresh(arguments)
+    given = _fresh(arguments, task.differentiable)
     with _entered(task.forbidden) as found:
         try:
             answer = function(*given)
@@ -91,9 +93,16 @@ def _judge(
             ) from error
     if found:
         raise CheckError(f"{where}: вызвано {found[0]}, а здесь это нужно написать самим.")
-    taken = _fresh(arguments)
+    taken = _fresh(arguments, task.differentiable)
     wanted = task.reference(*taken)
-    _compare_kinds(where, answer, wanted)
+    try:
+        _compare_kinds(where, answer, wanted)
+    except CheckError:
+        # A list or a dict of another size is often just what a known mistake gives.
+        known = _hint(task, answer, arguments) if isinstance(wanted, (list, dict)) else None
+        if known:
+            raise CheckError(f"{where}: {known}") from None
+        raise
     for name, before, after in zip(task.arguments, arguments, given, strict=False):
         if not _same(before, after):
             raise CheckError(
@@ -112,13 +121,13 @@ def _judge(
             )
 
 
-def _fresh(value: Any) -> Any:
-    """Return a copy of arguments that shares nothing with them; floats ask for gradients."""
+def _fresh(value: Any, differentiable: bool) -> Any:
+    """Return a copy of arguments that shares nothing with them; floats may ask for gradients."""
     if isinstance(value, tuple):
-        return tuple(map(_fresh, value))
+        return tuple(_fresh(part, differentiable) for part in value)
     if not isinstance(value, Tensor):
         return deepcopy(value)
-    return value.detach().clone().requires_grad_(value.is_floating_point())
+    return value.detach().clone().requires_grad_(differentiable and value.is_floating_point())
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -132,6 +141,8 @@ def _same(a: Any, b: Any) -> bool:
             a.double(), b.double(), rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True
         )
     if isinstance(b, float):
+        if math.isnan(b):
+            return math.isnan(a)
         return math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
     return bool(a == b)
 
@@ -184,7 +195,7 @@ def _hint(task: Task, answer: Any, arguments: tuple[Any, ...]) -> str | None:
     """Return the hint of the mistake that gives the same ``answer``, or None."""
     for words, mistake in task.mistakes.items():
         try:
-            if _same(answer, mistake(*_fresh(arguments))):
+            if _same(answer, mistake(*_fresh(arguments, task.differentiable))):
                 return words
         except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):
             # Not every mistake can be made on every call.
