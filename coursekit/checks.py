@@ -1,7 +1,8 @@
 """Checks of students' functions against a correct one: kind → shape → numbers → gradients.
 
 A ``Task`` tells what a function must do; ``check`` calls a student's on generated arguments and
-raises a ``CheckError`` that says in Russian what was expected, what came and what to look at.
+raises a ``CheckError`` that says in Russian what was expected, what came and what to look at. Its
+halves, ``observe`` and ``judge``, may run in two processes: grading trusts only the second.
 """
 
 import inspect
@@ -74,45 +75,86 @@ def check(task: Task, function: Callable[..., Any], seed: int = 0) -> None:
     random = torch.Generator().manual_seed(check_whole("seed", seed, least=0, most=2**63 - 1))
     count = 0
     for label, arguments in task.cases(random):
-        _judge(task, f"{task.name}, {label}", function, arguments)
+        seen = observe(function, arguments, task.forbidden, task.differentiable)
+        judge(task, f"{task.name}, {label}", arguments, seen)
         count += 1
     print(f"{task.name}: верно, проверок — {count}")
 
 
-def _judge(
-    task: Task, where: str, function: Callable[..., Any], arguments: tuple[Any, ...]
-) -> None:
-    """Raise a ``CheckError`` beginning with ``where`` unless one call of ``function`` is right."""
-    given = _fresh(arguments, task.differentiable)
-    with _entered(task.forbidden) as found:
+@dataclass(frozen=True)
+class Observed:
+    """What a student's function did on one call: plain values, so that it can be judged elsewhere.
+
+    ``error`` says what stopped it, and ``cause`` is that exception, if it is at hand; then nothing
+    else is known. ``arguments`` are those it was given as it left them; ``gradients`` has for each
+    of them the gradients of ``answer``.
+    """
+
+    answer: Any = None
+    arguments: tuple[Any, ...] = ()
+    gradients: tuple[Any, ...] = ()
+    entered: str | None = None
+    error: str | None = None
+    cause: Exception | None = None
+
+
+def observe(
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    forbidden: frozenset[str] = frozenset(),
+    differentiable: bool = True,
+) -> Observed:
+    """Return what ``function`` does on a copy of ``arguments``; nothing is judged here.
+
+    >>> observe(lambda x: 1 / x, (0,)).error
+    'функция остановилась с ошибкой ZeroDivisionError: division by zero'
+    """
+    given = _fresh(arguments, differentiable)
+    with _entered(forbidden) as found:
         try:
             answer = function(*given)
         except Exception as error:
-            raise CheckError(
-                f"{where}: функция остановилась с ошибкой {type(error).__name__}: {error}"
-            ) from error
-    if found:
-        raise CheckError(f"{where}: вызвано {found[0]}, а здесь это нужно написать самим.")
+            stopped = f"функция остановилась с ошибкой {type(error).__name__}: {error}"
+            return Observed(error=stopped, cause=error)
+    try:
+        gradients = tuple(_gradients(answer, given))
+    except RuntimeError as error:
+        stopped = f"обратный проход остановился с ошибкой {type(error).__name__}: {error}"
+        return Observed(error=stopped, cause=error)
+    return Observed(answer, given, gradients, found[0] if found else None)
+
+
+def judge(task: Task, where: str, arguments: tuple[Any, ...], seen: Observed) -> None:
+    """Raise a ``CheckError`` beginning with ``where`` unless a call on ``arguments`` was right."""
+    if seen.error is not None:
+        # The student sees the line that failed as well.
+        raise CheckError(f"{where}: {seen.error}") from seen.cause
+    if seen.entered is not None:
+        raise CheckError(f"{where}: вызвано {seen.entered}, а здесь это нужно написать самим.")
     taken = _fresh(arguments, task.differentiable)
     wanted = task.reference(*taken)
     try:
-        _compare_kinds(where, answer, wanted)
+        _compare_kinds(where, seen.answer, wanted)
     except CheckError:
         # A list or a dict of another size is often just what a known mistake gives.
-        known = _hint(task, answer, arguments) if isinstance(wanted, (list, dict)) else None
+        known = _hint(task, seen.answer, arguments) if isinstance(wanted, (list, dict)) else None
         if known:
             raise CheckError(f"{where}: {known}") from None
         raise
-    for name, before, after in zip(task.arguments, arguments, given, strict=False):
-        if not _same(before, after):
+    for name, before, after in zip(task.arguments, arguments, seen.arguments, strict=True):
+        # What is called is no number that could be changed.
+        if not callable(before) and not _same(after, before):
             raise CheckError(
                 f"{where}: функция изменила свой аргумент {name}. Операции с подчёркиванием на "
                 "конце и присваивания x[…] = … пишут прямо в него; начните с копии, x.clone()."
             )
-    if not _same(answer, wanted):
-        raise CheckError(f"{where}: {_hint(task, answer, arguments) or _gap(answer, wanted)}")
+    if not _same(seen.answer, wanted):
+        # Of a call without arguments the right answer would be the whole solution.
+        gap = _gap(seen.answer, wanted) if arguments else "ответ не тот. Проверьте по шагам."
+        hint = _hint(task, seen.answer, arguments) or gap
+        raise CheckError(f"{where}: {hint}")
     for name, ours, theirs in zip(
-        task.arguments, _gradients(answer, given), _gradients(wanted, taken), strict=False
+        task.arguments, seen.gradients, _gradients(wanted, taken), strict=True
     ):
         if theirs is not None and not _same(ours, theirs):
             raise CheckError(
@@ -131,20 +173,24 @@ def _fresh(value: Any, differentiable: bool) -> Any:
 
 
 def _same(a: Any, b: Any) -> bool:
-    """Tell whether two answers are equal, floating-point numbers nearly so."""
+    """Tell whether ``a`` is equal to ``b``, floating-point numbers nearly so."""
     if isinstance(b, (tuple, list)):
-        return len(a) == len(b) and all(map(_same, a, b))
+        return isinstance(a, (tuple, list)) and len(a) == len(b) and all(map(_same, a, b))
     if isinstance(b, dict):
-        return set(a) == set(b) and all(_same(a[key], b[key]) for key in b)
+        return isinstance(a, dict) and set(a) == set(b) and all(_same(a[key], b[key]) for key in b)
     if isinstance(b, Tensor):
-        return isinstance(a, Tensor) and torch.allclose(
-            a.double(), b.double(), rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True
+        return (
+            isinstance(a, Tensor)
+            and a.shape == b.shape
+            and torch.allclose(
+                a.double(), b.double(), rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True
+            )
         )
     if isinstance(b, float):
-        if math.isnan(b):
-            return math.isnan(a)
+        if not isinstance(a, Real) or math.isnan(b):
+            return isinstance(a, Real) and math.isnan(a)
         return math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
-    return bool(a == b)
+    return not isinstance(a, Tensor) and bool(a == b)
 
 
 def _compare_kinds(where: str, answer: Any, wanted: Any, what: str = "ответ") -> None:

@@ -1,9 +1,11 @@
 """The assignments: what students get is today's, asks what is checked, and nbgrader grades it."""
 
+import dis
 import os
 import re
 import shutil
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import nbformat
@@ -18,6 +20,7 @@ sys.path.insert(0, str(ROOT / "book"))
 
 import assignments  # noqa: E402
 
+from coursekit import variants  # noqa: E402
 from coursekit.checks import Task  # noqa: E402
 
 SOURCES = assignments.sources()
@@ -30,6 +33,16 @@ def released(source):
 
 def cells(path):
     return nbformat.read(path, as_version=4).cells
+
+
+def tagged(source, tag):
+    """The one cell with ``tag``."""
+    [found] = [cell for cell in cells(source) if tag in cell.metadata.get("tags", [])]
+    return found
+
+
+def tasks_of(source):
+    return import_module(f"coursekit.tasks.{source.stem}")
 
 
 def test_every_release_is_that_of_its_source():
@@ -56,7 +69,7 @@ def test_a_release_has_neither_solutions_nor_outputs(source):
 
 @by_name
 def test_every_task_is_asked_checked_and_priced_as_the_table_says(source):
-    module = __import__(f"coursekit.tasks.{source.stem}", fromlist=["TASKS"])
+    module = tasks_of(source)
     found = cells(source)
     text = "\n".join(cell.source for cell in found)
     points = {
@@ -69,8 +82,48 @@ def test_every_task_is_asked_checked_and_priced_as_the_table_says(source):
         assert f"\ndef {task.name}({', '.join(task.arguments)}):" in text
         assert f"check(tasks.{task.name.upper()}, {task.name})" in text
         assert f"{task.name}-check" in points
+    assert "\ndef mine():" in text
+    assert f"check(tasks.mine({', '.join(module.MINE.constants)}), mine)" in text
+    assert "mine-check" in points
     table = re.findall(r"^\| \d \| .* \| (\d) \|$", found[0].source, re.MULTILINE)
     assert [int(price) for price in table] == list(points.values())
+
+
+@by_name
+def test_the_book_has_the_common_variant(source):
+    variant = tasks_of(source).MINE
+    assert tagged(source, variants.TAG).source == variants.cell(variants.common(variant))
+    head, _, question = tagged(source, variants.QUESTION_TAG).source.partition("\n\n")
+    assert re.fullmatch(r"## \d\. Вопрос", head)
+    assert question == next(iter(variant.questions))
+
+
+@by_name
+def test_nothing_else_in_a_notebook_sets_what_a_variant_sets(source):
+    # A cell that is run once more would change the student's variant behind their back.
+    for cell in cells(source):
+        tags = cell.metadata.get("tags", [])
+        if cell.cell_type == "code" and not {"setup", variants.TAG} & set(tags):
+            code = compile(cell.source, cell.id, "exec")
+            names = {i.argval for i in dis.get_instructions(code) if i.opname == "STORE_NAME"}
+            assert not names & set(tasks_of(source).MINE.constants)
+
+
+@by_name
+def test_every_question_says_what_its_four_points_are_for(source):
+    questions = tasks_of(source).MINE.questions
+    assert len(questions) >= 3
+    for question, rubric in questions.items():
+        assert re.search(r"(Пять — восемь|Шесть — десять)\sпредложений\.$", question)
+        assert sum(map(int, re.findall(r"(?:^|; )(\d) — ", rubric))) == 4
+        assert rubric.endswith(".")
+    [answer] = [
+        cell
+        for cell in cells(source)
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == "question"
+    ]
+    assert answer.metadata["nbgrader"]["points"] == 4
+    assert f"Баллы: {next(iter(questions.values()))}" in " ".join(answer.source.split())
 
 
 @pytest.mark.slow

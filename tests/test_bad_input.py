@@ -51,6 +51,7 @@ from coursekit.tasks import lstm as lstm_tasks
 MODULES = [
     importlib.import_module(f"coursekit.{found.name}")
     for found in pkgutil.iter_modules(coursekit.__path__)
+    if found.name != "__main__"
 ]
 
 RECORD = "a plain record of values, which nothing reads before they are used"
@@ -61,7 +62,14 @@ UNTRIED = {
     "batching": {"Batch": RECORD, "Batches": "a protocol", "answer": INNER},
     "beam": {"Hypothesis": RECORD},
     "cells": {"Weights": RECORD, "LSTMGates": RECORD, "GRUGates": RECORD},
-    "checks": {"Task": RECORD, "CheckError": "an error"},
+    "checks": {
+        "Task": RECORD,
+        "CheckError": "an error",
+        "Observed": RECORD,
+        "observe": INNER,
+        "judge": INNER,
+    },
+    "variants": {"Variant": RECORD, "common": INNER, "cell": INNER},
     "checkpoints": {
         "Stateful": "a protocol",
         "CheckpointError": "an error",

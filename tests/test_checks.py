@@ -1,7 +1,10 @@
 """What a student hears of a function: every right one passes, every wrong one meets its hint."""
 
 import inspect
+import itertools
+import math
 import pkgutil
+import random
 from importlib import import_module
 
 import pytest
@@ -10,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import coursekit.tasks
-from coursekit.checks import CheckError, Task, check
+from coursekit.checks import TOLERANCE, CheckError, Task, check
 from coursekit.tasks import lstm
+from coursekit.variants import common
 
 ZOOS = {
     found.name: (import_module(f"coursekit.tasks.{found.name}"), import_module(f"zoo_{found.name}"))
@@ -20,6 +24,7 @@ ZOOS = {
 RIGHT = [pair for _, zoo in ZOOS.values() for pair in zoo.RIGHT]
 WRONG = [triple for _, zoo in ZOOS.values() for triple in zoo.WRONG]
 TASKS = [task for tasks, _ in ZOOS.values() for task in tasks.TASKS]
+MINE = [zoo.MINE_TASK for _, zoo in ZOOS.values()]
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -46,6 +51,12 @@ def test_every_task_has_three_right_solutions_and_wrong_ones(task):
     assert sum(found is task for found, *_ in WRONG) >= 3
 
 
+@pytest.mark.parametrize("task", MINE, ids=ZOOS)
+def test_the_task_of_ones_own_has_three_right_solutions_and_two_wrong_ones(task):
+    assert sum(found is task for found, _ in RIGHT) >= 3
+    assert sum(found is task for found, *_ in WRONG) >= 2
+
+
 @pytest.mark.parametrize(("tasks", "zoo"), ZOOS.values(), ids=ZOOS)
 def test_an_assignment_has_four_tasks_and_ten_mistakes(tasks, zoo):
     assert 4 <= len(tasks.TASKS) <= 7
@@ -66,6 +77,31 @@ def test_no_secret_seed_refuses_the_reference_or_lets_a_known_mistake_pass(task,
         assert hint.endswith(".")
     for arguments in cases:
         assert len(arguments) == len(inspect.signature(task.reference).parameters)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tasks", [tasks for tasks, _ in ZOOS.values()], ids=ZOOS)
+def test_no_variant_refuses_the_reference_or_lets_a_known_mistake_pass(tasks):
+    values = tasks.MINE.constants.values()
+    assert all(5 <= len(several) == len(set(several)) <= 12 for several in values)
+    variants = list(itertools.product(*values))
+    assert len(variants) >= 60
+    answers = []
+    for variant in random.Random(0).sample(variants, min(len(variants), 200)):
+        task = tasks.MINE.task(*variant)
+        check(task, task.reference)
+        answers.append(task.reference())
+        assert 2 <= len(task.mistakes) <= 4
+        for hint, mistake in task.mistakes.items():
+            assert hint[0].islower()
+            assert hint.endswith(".")
+            mistaken = mistake()
+            assert type(mistaken) is type(answers[-1])
+            assert not math.isclose(mistaken, answers[-1], rel_tol=TOLERANCE, abs_tol=TOLERANCE), (
+                hint,
+                variant,
+            )
+    assert len({round(answer, 8) for answer in answers}) > len(answers) / 2
 
 
 def test_the_same_seed_asks_the_same_and_another_asks_otherwise():
@@ -143,3 +179,23 @@ def test_a_task_of_plain_numbers_needs_no_tensors():
     check(task, lambda x: 0.5 * x)
     with pytest.raises(CheckError, match="ответ — 1.0, а верный — 1.5"):
         check(task, lambda x: float(x // 2) if x < 0 else 1.0)
+
+
+def test_the_right_answer_of_a_variant_is_not_told():
+    def mine():
+        return 0.123
+
+    task = lstm.mine(**common(lstm.MINE))
+    with pytest.raises(CheckError, match="ответ не тот") as error:
+        check(task, mine)
+    assert f"{task.reference():.3g}" not in str(error.value)
+
+
+def test_a_backward_pass_that_fails_is_told():
+    def gates(*arguments):
+        parts = list(lstm.gates(*arguments))
+        parts[0].mul_(2)
+        return tuple(parts)
+
+    with pytest.raises(CheckError, match="обратный проход остановился с ошибкой RuntimeError"):
+        check(lstm.GATES, gates)

@@ -11,7 +11,10 @@ from torch.nn import functional as F
 
 from coursekit import attention, seq2seq
 from coursekit.tasks import attention as tasks
+from coursekit.variants import common
 
+MINE = common(tasks.MINE)
+MINE_TASK = tasks.mine(**MINE)
 RIGHT = []
 WRONG = []
 
@@ -460,3 +463,57 @@ def spread_of_two_bases(alpha):
 @wrong(tasks.SPREAD, "тоже мера разброса")
 def spread_by_squares(alpha):
     return 1 / (alpha**2).sum().item()
+
+
+def mine_letters():
+    """The vectors of the alphabet's letters, and the letter of each place."""
+    phrase, random = MINE["phrase"], torch.Generator().manual_seed(MINE["seed"])
+    alphabet = sorted(set(phrase))
+    M = torch.randn(len(alphabet), MINE["size"], generator=random, dtype=torch.float64)
+    return M, [alphabet.index(letter) for letter in phrase]
+
+
+@right(MINE_TASK)
+def mine_by_the_other_tasks():
+    M, ids = mine_letters()
+    k = M[ids][None]
+    alpha = weights_by_where(scores_by_einsum(k, k), torch.ones(1, len(ids)).bool())
+    return sum(spread_by_loop(row) for row in alpha[0]) / len(ids)
+
+
+@right(MINE_TASK)
+def mine_at_once():
+    M, ids = mine_letters()
+    alpha = (M[ids] @ M[ids].T / MINE["size"] ** 0.5).softmax(-1)
+    return torch.special.entr(alpha).sum(-1).exp().mean().item()
+
+
+@right(MINE_TASK)
+def mine_by_letters_and_their_counts():
+    M, ids = mine_letters()
+    count = torch.bincount(torch.tensor(ids)).double()
+    shares = (M @ M.T / math.sqrt(MINE["size"])).exp() * count
+    shares = shares / shares.sum(1, keepdim=True)
+    wide = torch.special.entr(shares / count).mul(count).sum(1).exp()
+    return ((wide * count).sum() / count.sum()).item()
+
+
+@wrong(MINE_TASK, "потерян корень")
+def mine_without_the_root():
+    M, ids = mine_letters()
+    alpha = (M[ids] @ M[ids].T).softmax(-1)
+    return torch.special.entr(alpha).sum(-1).exp().mean().item()
+
+
+@wrong(MINE_TASK, "места, а не буквы")
+def mine_over_the_alphabet():
+    M, ids = mine_letters()
+    alpha = (M[ids] @ M.T / MINE["size"] ** 0.5).softmax(-1)
+    return torch.special.entr(alpha).sum(-1).exp().mean().item()
+
+
+@wrong(MINE_TASK, "усреднена энтропия")
+def mine_of_the_mean_entropy():
+    M, ids = mine_letters()
+    alpha = (M[ids] @ M[ids].T / MINE["size"] ** 0.5).softmax(-1)
+    return torch.special.entr(alpha).sum(-1).mean().exp().item()

@@ -6,9 +6,13 @@ A wrong one stands with the words of the hint that it must meet.
 import torch
 from torch import nn
 
+from coursekit.datasets import ALPHABET
 from coursekit.layers import reversed_rows
 from coursekit.tasks import bidirectional as tasks
+from coursekit.variants import common
 
+MINE = common(tasks.MINE)
+MINE_TASK = tasks.mine(**MINE)
 RIGHT = []
 WRONG = []
 
@@ -452,3 +456,67 @@ def sees_in_sum(layer, x):
 def sees_as_lengths(layer, x):
     jacobian = torch.autograd.functional.jacobian(lambda x: layer(x)[0].sum(-1), x)
     return jacobian[:, 0].norm(dim=-1)
+
+
+def mine_given():
+    """Both words as rows of a batch, their lengths, and the weights of both directions."""
+    word, random = MINE["word"], torch.Generator().manual_seed(MINE["seed"])
+    ids = [[ALPHABET.index(char) for char in row] for row in (word, MINE["letter"] + word[1:])]
+    x = torch.eye(33, dtype=torch.float64)[torch.tensor(ids)]
+    right, left = (
+        [torch.randn(*shape, generator=random, dtype=torch.float64) for shape in shapes]
+        for shapes in [((6, 33), (6, 6), (6,))] * 2
+    )
+    right[1] /= 2
+    left[1] /= 2
+    return x, torch.tensor([len(word)] * 2), tuple(right), tuple(left)
+
+
+def mine_ratio(found):
+    ahead, back = (found[1] - found[0]).view(2, 6)
+    return (back.norm() / ahead.norm()).item()
+
+
+@right(MINE_TASK)
+def mine_by_the_other_tasks():
+    x, lengths, right, left = mine_given()
+    return mine_ratio(summary_by_gather(both_by_reversing(x, lengths, right, left), lengths))
+
+
+@right(MINE_TASK)
+def mine_without_a_batch():
+    x, _, *sides = mine_given()
+    moved = []
+    for (W, U, b), order in zip(sides, (1, -1), strict=True):
+        ends = []
+        for word in x:
+            h = torch.zeros(6, dtype=torch.float64)
+            for letter in word if order == 1 else word.flip(0):
+                h = torch.tanh(W @ letter + U @ h + b)
+            ends.append(h)
+        moved.append(torch.dist(*ends).item())
+    return moved[1] / moved[0]
+
+
+@right(MINE_TASK)
+def mine_by_columns():
+    x, lengths, right, left = mine_given()
+    outputs = both_from_two_loops(x, lengths, right, left)
+    ahead = outputs[0, -1, :6] - outputs[1, -1, :6]
+    back = outputs[0, 0, 6:] - outputs[1, 0, 6:]
+    return ((back**2).sum() / (ahead**2).sum()).sqrt().item()
+
+
+@wrong(MINE_TASK, "дробь перевёрнута")
+def mine_upside_down():
+    return 1 / mine_without_a_batch()
+
+
+@wrong(MINE_TASK, "с последнего места")
+def mine_at_the_last_place():
+    return mine_ratio(both_by_reversing(*mine_given())[:, -1])
+
+
+@wrong(MINE_TASK, "с первого места")
+def mine_at_the_first_place():
+    return mine_ratio(both_by_reversing(*mine_given())[:, 0])

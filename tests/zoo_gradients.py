@@ -8,7 +8,10 @@ import torch
 from torch import nn
 
 from coursekit.tasks import gradients as tasks
+from coursekit.variants import common
 
+MINE = common(tasks.MINE)
+MINE_TASK = tasks.mine(**MINE)
 RIGHT = []
 WRONG = []
 
@@ -461,3 +464,72 @@ def copying_in_float(word, lag, K):
     ids[:, : word.shape[1]] = word
     ids[:, lag + word.shape[1] - 1] = K + 1
     return ids, copying_by_places(word, lag, K)[1]
+
+
+def mine_given():
+    """A, the inputs and g."""
+    text, random = MINE["text"], torch.Generator().manual_seed(MINE["seed"])
+    alphabet = sorted(set(text))
+    A = torch.randn(8, 8, generator=random, dtype=torch.float64)
+    M = torch.randn(len(alphabet), 8, generator=random, dtype=torch.float64)
+    g = torch.full((8,), 8**-0.5, dtype=torch.float64)
+    return A, torch.stack([M[alphabet.index(letter)] / 2 for letter in text]), g
+
+
+def mine_states(x, U):
+    h, states = torch.zeros(8, dtype=torch.float64), []
+    for x_t in x:
+        h = torch.tanh(x_t + U @ h)
+        states.append(h)
+    return torch.stack(states)
+
+
+@right(MINE_TASK)
+def mine_by_the_other_tasks():
+    A, x, g = mine_given()
+    U = MINE["stretch"] * orthogonal_by_qr(A)
+    norms = norms_going_back(g, jacobians_by_diag(mine_states(x, U), U))
+    return norms[-1].item() / MINE["stretch"] ** len(x)
+
+
+@right(MINE_TASK)
+def mine_that_never_stretches_the_gradient():
+    A, x, g = mine_given()
+    Q = orthogonal_by_gram_and_schmidt(A)
+    for h in mine_states(x, MINE["stretch"] * Q).flip(0):
+        g = Q.T @ ((1 - h**2) * g)
+    return g.norm().item()
+
+
+@right(MINE_TASK)
+def mine_in_numpy():
+    A, x, g = (part.numpy() for part in mine_given())
+    Q, R = np.linalg.qr(A)
+    U = MINE["stretch"] * Q * np.sign(np.diag(R))
+    h, product = np.zeros(8), np.eye(8)
+    for x_t in x:
+        h = np.tanh(x_t + U @ h)
+        product = np.diag(1 - h**2) @ U @ product
+    return float(np.linalg.norm(g @ product) / MINE["stretch"] ** len(x))
+
+
+@wrong(MINE_TASK, "поделите её на stretch^T")
+def mine_as_a_length():
+    return mine_in_numpy() * MINE["stretch"] ** len(MINE["text"])
+
+
+@wrong(MINE_TASK, "знаки столбцов Q")
+def mine_with_the_signs_of_qr():
+    A, x, g = mine_given()
+    Q = torch.linalg.qr(A).Q
+    for h in mine_states(x, MINE["stretch"] * Q).flip(0):
+        g = Q.T @ ((1 - h**2) * g)
+    return g.norm().item()
+
+
+@wrong(MINE_TASK, "вызвано torch.autograd")
+def mine_by_autograd():
+    _, _, g = mine_given()
+    g.requires_grad_()
+    torch.autograd.grad(g.sum(), g)
+    return mine_in_numpy()

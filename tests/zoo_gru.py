@@ -11,7 +11,10 @@ from torch.nn import functional as F
 
 from coursekit import cells
 from coursekit.tasks import gru as tasks
+from coursekit.variants import common
 
+MINE = common(tasks.MINE)
+MINE_TASK = tasks.mine(**MINE)
 RIGHT = []
 WRONG = []
 
@@ -649,3 +652,60 @@ def bias_by_logarithm(steps, share):
 @wrong(tasks.UPDATE_BIAS, "нужен float")
 def bias_as_a_tensor(steps, share):
     return torch.logit(torch.tensor(share, dtype=torch.float64) ** (1 / steps))
+
+
+def mine_given():
+    """x, W, U and the biases of the update gate."""
+    word, random = MINE["word"], torch.Generator().manual_seed(MINE["seed"])
+    alphabet = sorted(set(word))
+    x = F.one_hot(torch.tensor([alphabet.index(letter) for letter in word])).double()
+    W = torch.randn(18, len(alphabet), generator=random, dtype=torch.float64)
+    U = torch.randn(18, 6, generator=random, dtype=torch.float64)
+    b = torch.zeros(3, 6, dtype=torch.float64)
+    b[1] = bias_by_logit(len(word), MINE["kept"])
+    return x, W, U, b.flatten()
+
+
+def mine_gates(x, W, U, b):
+    """z of all steps."""
+    zeros = torch.zeros_like(b)
+    states, _ = gru_by_where(x[None], torch.tensor([len(x)]), W, U, b, zeros)
+    before = torch.cat([zeros[None, :6], states[0, :-1]])
+    return gates_by_slices(x, before, W, U, b, zeros)[1]
+
+
+@right(MINE_TASK)
+def mine_by_the_other_tasks():
+    return mine_gates(*mine_given()).prod(0).mean().item()
+
+
+@right(MINE_TASK)
+def mine_step_by_step():
+    x, W, U, b = mine_given()
+    h, kept = torch.zeros(1, 6, dtype=torch.float64), 1
+    for x_t in x[:, None]:
+        kept = kept * gates_by_linear(x_t, h, W, U, b, b * 0)[1]
+        h = step_by_lerp(x_t, h, W, U, b, b * 0)
+    return float(kept.sum() / 6)
+
+
+@right(MINE_TASK)
+def mine_in_logarithms():
+    z = mine_gates(*mine_given()).log().sum(0).tolist()
+    return sum(map(math.exp, z)) / len(z)
+
+
+@wrong(MINE_TASK, "столько заказано")
+def mine_as_ordered():
+    return MINE["kept"]
+
+
+@wrong(MINE_TASK, "у вас наоборот")
+def mine_of_means():
+    return math.prod(mine_gates(*mine_given()).mean(1).tolist())
+
+
+@wrong(MINE_TASK, "треть сброса")
+def mine_with_the_bias_of_the_reset_gate():
+    x, W, U, b = mine_given()
+    return mine_gates(x, W, U, b.roll(-6)).prod(0).mean().item()

@@ -4,17 +4,23 @@ A wrong one stands with the words of the hint that it must meet.
 """
 
 import math
+from collections import Counter, defaultdict
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from coursekit import datasets
 from coursekit.generation import distribution
 from coursekit.losses import cross_entropy
 from coursekit.metrics import perplexity
 from coursekit.tasks import lm as tasks
+from coursekit.variants import common
 
+MINE = common(tasks.MINE)
+MINE_TASK = tasks.mine(**MINE)
 RIGHT = []
 WRONG = []
 
@@ -786,3 +792,72 @@ def write_into_the_prompt(step, state, prompt, length):
         prompt.append(logits.argmax().item())
         logits, state = step(prompt[-1], state)
     return prompt
+
+
+def mine_texts():
+    works = datasets.load_zarechinsk()
+    return [w.text for w in works if w.rubric == MINE["rubric"] and w.split == "train"]
+
+
+def mine_losses(tau):
+    count = Counter()
+    for text in mine_texts():
+        count.update(pairwise(text))
+    symbols = sorted(set("".join(mine_texts())))
+    said = MINE["saying"]
+    losses = []
+    for a, b in pairwise(said):
+        logits = torch.tensor([1 + count[a, c] for c in symbols], dtype=torch.float64).log()
+        losses.append(-(logits / tau).log_softmax(0)[symbols.index(b)].item())
+    return losses
+
+
+@right(MINE_TASK)
+def mine_by_losses():
+    losses = mine_losses(MINE["tau"])
+    return perplexity_by_loop(losses, [1] * len(losses))
+
+
+@right(MINE_TASK)
+def mine_by_powers():
+    after, symbols = defaultdict(Counter), set()
+    for text in mine_texts():
+        symbols |= set(text)
+        for place in range(1, len(text)):
+            after[text[place - 1]][text[place]] += 1
+    product = 1.0
+    for a, b in pairwise(MINE["saying"]):
+        powers = {c: (1 + after[a][c]) ** (1 / MINE["tau"]) for c in symbols}
+        product *= sum(powers.values()) / powers[b]
+    return product ** (1 / (len(MINE["saying"]) - 1))
+
+
+@right(MINE_TASK)
+def mine_by_a_matrix():
+    texts, said = mine_texts(), MINE["saying"]
+    symbols = sorted(set("".join(texts)))
+    number = {symbol: place for place, symbol in enumerate(symbols)}
+    counts = torch.ones(len(symbols), len(symbols), dtype=torch.float64)
+    for text in texts:
+        ids = torch.tensor([number[symbol] for symbol in text])
+        one = torch.ones(len(ids) - 1, dtype=torch.float64)
+        counts.index_put_((ids[:-1], ids[1:]), one, accumulate=True)
+    p = top_k_by_threshold(counts.log(), MINE["tau"], len(symbols))
+    ids = [number[symbol] for symbol in said]
+    return (-p[ids[:-1], ids[1:]].log().mean()).exp().item()
+
+
+@wrong(MINE_TASK, "логиты не поделены на tau")
+def mine_without_temperature():
+    losses = mine_losses(1)
+    return math.exp(sum(losses) / len(losses))
+
+
+@wrong(MINE_TASK, "слагаемых на одно меньше")
+def mine_by_all_characters():
+    return math.exp(sum(mine_losses(MINE["tau"])) / len(MINE["saying"]))
+
+
+@wrong(MINE_TASK, "среднее 1 / p")
+def mine_as_a_mean_of_exponents():
+    return float(np.exp(mine_losses(MINE["tau"])).mean())

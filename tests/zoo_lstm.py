@@ -3,12 +3,17 @@
 A wrong one stands with the words of the hint that it must meet.
 """
 
+import math
+
 import torch
 from torch import nn
 
 from coursekit.cells import Weights, lstm_gates
 from coursekit.tasks import lstm as tasks
+from coursekit.variants import common
 
+MINE = common(tasks.MINE)
+MINE_TASK = tasks.mine(**MINE)
 RIGHT = []
 WRONG = []
 
@@ -435,3 +440,74 @@ def open_the_wrong_gate(b, value):
 @wrong(tasks.OPEN_FORGET, "знак")
 def open_with_the_wrong_sign(b, value):
     return open_by_copy(b, -value)
+
+
+def mine_given():
+    """x, W and b, the forget gate not yet open."""
+    word, random = MINE["word"], torch.Generator().manual_seed(MINE["seed"])
+    alphabet = sorted(set(word))
+    x = torch.zeros(len(word), len(alphabet), dtype=torch.float64)
+    for place, letter in enumerate(word):
+        x[place, alphabet.index(letter)] = 1
+    W = torch.randn(24, len(alphabet) + 6, generator=random, dtype=torch.float64)
+    return x, W, torch.randn(24, generator=random, dtype=torch.float64)
+
+
+def mine_share(left, letter=0):
+    return (left[letter].abs().sum() / left.abs().sum()).item()
+
+
+@right(MINE_TASK)
+def mine_by_the_other_tasks():
+    x, W, b = mine_given()
+    b = open_by_copy(b, MINE["forget"])
+    outputs, _ = lstm_with_a_list(x[None], W, b)
+    before = torch.cat([torch.zeros_like(outputs[0, :1]), outputs[0, :-1]])
+    return mine_share(contributions_by_loop(*gates_by_slices(x, before, W, b)[:3]))
+
+
+@right(MINE_TASK)
+def mine_in_one_pass():
+    x, W, b = mine_given()
+    b[6:12] = MINE["forget"]
+    h, left = torch.zeros(6, dtype=torch.float64), []
+    for x_t in x:
+        i, f, g, o = (W @ torch.cat([x_t, h]) + b).view(4, 6)
+        left = [f.sigmoid() * part for part in left] + [i.sigmoid() * g.tanh()]
+        h = o.sigmoid() * sum(left).tanh()
+    return mine_share(torch.stack(left))
+
+
+@right(MINE_TASK)
+def mine_number_by_number():
+    x, W, b = (part.tolist() for part in mine_given())
+    b[6:12] = [MINE["forget"]] * 6
+    h, left = [0.0] * 6, []
+    for row in x:
+        z = [sum(map(float.__mul__, w, row + h)) + c for w, c in zip(W, b, strict=True)]
+        i, f, o = ([1 / (1 + math.exp(-a)) for a in z[k : k + 6]] for k in (0, 6, 18))
+        left = [[a * share for a, share in zip(part, f, strict=True)] for part in left]
+        left.append([a * math.tanh(c) for a, c in zip(i, z[12:18], strict=True)])
+        h = [a * math.tanh(sum(kept)) for a, *kept in zip(o, *left, strict=True)]
+    first, *_ = sums = [sum(map(abs, part)) for part in left]
+    return first / sum(sums)
+
+
+@wrong(MINE_TASK, "вентиль забывания не тронут")
+def mine_with_the_gate_as_it_came():
+    x, W, b = mine_given()
+    outputs, _ = lstm_with_a_list(x[None], W, b)
+    before = torch.cat([torch.zeros_like(outputs[0, :1]), outputs[0, :-1]])
+    return mine_share(contributions_by_prod(*gates_by_slices(x, before, W, b)[:3]))
+
+
+@wrong(MINE_TASK, "у вас всюду нули")
+def mine_without_the_past():
+    x, W, b = mine_given()
+    b = open_by_copy(b, MINE["forget"])
+    return mine_share(contributions_by_prod(*gates_by_slices(x, x.new_zeros(len(x), 6), W, b)[:3]))
+
+
+@wrong(MINE_TASK, "нужен float")
+def mine_as_a_tensor():
+    return torch.tensor(mine_in_one_pass())

@@ -9,7 +9,10 @@ from torch.nn import functional as F
 
 from coursekit.cells import Weights, rnn_tanh
 from coursekit.tasks import rnn as tasks
+from coursekit.variants import common
 
+MINE = common(tasks.MINE)
+MINE_TASK = tasks.mine(**MINE)
 RIGHT = []
 WRONG = []
 
@@ -670,3 +673,78 @@ def truncated_without_the_rest(x, h, own, W, U, b, window):
 @wrong(tasks.TRUNCATED_BPTT, "граница сдвинута")
 def truncated_one_step_late(x, h, own, W, U, b, window):
     return truncated_by_pieces(x, h, own, W, U, b, window + 1)
+
+
+def mine_given():
+    """x, targets, W, U and Q."""
+    phrase, random = MINE["phrase"], torch.Generator().manual_seed(MINE["seed"])
+    alphabet = sorted(set(phrase))
+    V, ids = len(alphabet), torch.tensor([[alphabet.index(letter) for letter in phrase]])
+    W, U, Q = (
+        torch.randn(*shape, generator=random, dtype=torch.float64)
+        for shape in ((8, V), (8, 8), (V, 8))
+    )
+    return F.one_hot(ids[:, :-1], V).double(), ids[:, 1:], W, U / 8**0.5, Q
+
+
+def mine_gradients(x, targets, W, U, Q):
+    zeros = torch.zeros(8, dtype=torch.float64)
+    states, _ = rnn_with_a_list(x, zeros[None], W, U, zeros, zeros)
+    own = loss_gradient_flat(states @ Q.T, targets)[1] @ Q
+    full = bptt_by_steps_back(x, zeros[None], own, W, U, zeros)[1]
+    return full, truncated_by_pieces(x, zeros[None], own, W, U, zeros, MINE["width"])[1]
+
+
+@right(MINE_TASK)
+def mine_by_the_other_tasks():
+    full, cut = mine_gradients(*mine_given())
+    return ((full - cut).norm() / full.norm()).item()
+
+
+@right(MINE_TASK)
+def mine_step_by_step():
+    x, targets, W, U, Q = mine_given()
+    h, states, deltas = torch.zeros(8, dtype=torch.float64), [], []
+    for letter in x[0]:
+        states.append(h)
+        h = torch.tanh(W @ letter + U @ h)
+        deltas.append((Q @ h).softmax(0))
+    found = []
+    for width in (len(states), MINE["width"]):
+        future, total = torch.zeros_like(h), torch.zeros_like(U)
+        for t in reversed(range(len(states))):
+            if (t + 1) % width == 0:
+                future = torch.zeros_like(h)
+            wanted = F.one_hot(targets[0, t], len(Q)).double()
+            after = states[t + 1] if t + 1 < len(states) else h
+            delta = (1 - after**2) * (Q.T @ (deltas[t] - wanted) + future)
+            total += torch.outer(delta, states[t])
+            future = U.T @ delta
+        found.append(total)
+    return (torch.dist(*found) / found[0].norm()).item()
+
+
+@right(MINE_TASK)
+def mine_in_numpy():
+    full, cut = (part.flatten().numpy() for part in mine_gradients(*mine_given()))
+    return float(((cut - full) ** 2).sum() ** 0.5 / (full**2).sum() ** 0.5)
+
+
+@wrong(MINE_TASK, "поделите её на длину полного")
+def mine_as_a_length():
+    full, cut = mine_gradients(*mine_given())
+    return (full - cut).norm().item()
+
+
+@wrong(MINE_TASK, "цели не сдвинуты")
+def mine_that_guesses_what_it_reads():
+    x, _, *weights = mine_given()
+    full, cut = mine_gradients(x, x.argmax(-1), *weights)
+    return ((full - cut).norm() / full.norm()).item()
+
+
+@wrong(MINE_TASK, "вызвано torch.autograd")
+def mine_by_autograd():
+    U = torch.ones(2, requires_grad=True)
+    torch.autograd.grad(U.sum(), U)
+    return mine_in_numpy()

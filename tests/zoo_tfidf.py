@@ -14,8 +14,12 @@ from nltk.util import ngrams as ngrams_of_nltk
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 import coursekit.text
+from coursekit import datasets
 from coursekit.tasks import tfidf as tasks
+from coursekit.variants import common
 
+MINE = common(tasks.MINE)
+MINE_TASK = tasks.mine(**MINE)
 RIGHT = []
 WRONG = []
 
@@ -508,3 +512,69 @@ def search_by_shared_words(query, vectors):
     shared = [len(query.keys() & vector.keys()) for vector in vectors]
     order = sorted(range(len(vectors)), key=lambda number: -shared[number])
     return [number for number in order if shared[number]]
+
+
+def mine_works(rubric, train):
+    works = datasets.load_zarechinsk()
+    return [
+        words_by_finditer(work.text)
+        for work in works
+        if work.rubric == rubric and (work.split == "train") is train
+    ]
+
+
+@right(MINE_TASK)
+def mine_by_a_vocabulary():
+    df = documents_by_get(mine_works(MINE["taught"], True))
+    known = {word for word, count in df.items() if count >= MINE["least"]}
+    read = [word for document in mine_works(MINE["asked"], False) for word in document]
+    return 1 - sum(word in known for word in read) / len(read)
+
+
+@right(MINE_TASK)
+def mine_by_counters():
+    df = Counter()
+    for document in mine_works(MINE["taught"], True):
+        df.update(set(document))
+    read = Counter(word for document in mine_works(MINE["asked"], False) for word in document)
+    return sum(n for word, n in read.items() if df[word] < MINE["least"]) / read.total()
+
+
+@right(MINE_TASK)
+def mine_by_splitting_what_is_left():
+    train = [set(document) for document in mine_works(MINE["taught"], True)]
+    unseen, count = 0, 0
+    for document in mine_works(MINE["asked"], False):
+        count += len(document)
+        for word in document:
+            if sum(word in known for known in train) < MINE["least"]:
+                unseen += 1
+    return unseen / count
+
+
+@wrong(MINE_TASK, "это доля разных слов")
+def mine_of_different_words():
+    df = documents_by_get(mine_works(MINE["taught"], True))
+    read = {word for document in mine_works(MINE["asked"], False) for word in document}
+    return sum(df.get(word, 0) < MINE["least"] for word in read) / len(read)
+
+
+@wrong(MINE_TASK, "сосчитаны вхождения")
+def mine_by_occurrences():
+    df = Counter(word for document in mine_works(MINE["taught"], True) for word in document)
+    read = [word for document in mine_works(MINE["asked"], False) for word in document]
+    return sum(df[word] < MINE["least"] for word in read) / len(read)
+
+
+@wrong(MINE_TASK, 'только те, где split == "train"')
+def mine_that_learns_from_all():
+    rubric = MINE["taught"]
+    df = documents_by_get(mine_works(rubric, True) + mine_works(rubric, False))
+    read = [word for document in mine_works(MINE["asked"], False) for word in document]
+    return sum(df.get(word, 0) < MINE["least"] for word in read) / len(read)
+
+
+@wrong(MINE_TASK, "вызвано coursekit.text")
+def mine_by_the_package():
+    coursekit.text.words("кот")
+    return mine_by_counters()

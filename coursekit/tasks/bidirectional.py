@@ -12,7 +12,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from coursekit.checks import Task
-from coursekit.tasks.lstm import numbers, whole
+from coursekit.datasets import ALPHABET
+from coursekit.tasks.lstm import numbers, once, spelt, whole
+from coursekit.variants import Variant
 
 Weights = tuple[Float[Tensor, "H E"], Float[Tensor, "H H"], Float[Tensor, "H"]]
 Pair = tuple[Weights, Weights]
@@ -392,3 +394,96 @@ SEES = Task(
 )
 
 TASKS = (LEFTWARD, BIDIRECTIONAL, SUMMARY, DEEP, COMBINE, SEES)
+
+
+def mine(word: str, seed: int, letter: str) -> Task:
+    """Return the task: how much more the left half of a summary minds another first letter."""
+    H, T = 6, len(word)
+    rows = spelt(word + letter, ALPHABET)
+    random = torch.Generator().manual_seed(seed)
+    right, left = (_weights(random, rows.shape[1], H) for _ in "rl")
+
+    def ratio(place: int = 0, ends: tuple[int, int] | None = None) -> float:
+        """The ratio with another letter at ``place``, halves taken from ``ends`` if told so."""
+        changed = rows[:T].clone()
+        changed[place] = rows[T]
+        lengths = torch.tensor([T, T])
+        outputs = bidirectional(torch.stack([rows[:T], changed]), lengths, right, left)
+        found = summary(outputs, lengths)
+        if ends:
+            found = torch.cat([outputs[:, ends[0], :H], outputs[:, ends[1], H:]], -1)
+        ahead, back = (found[1] - found[0]).split(H)
+        return float(back.norm() / ahead.norm())
+
+    return Task(
+        "mine",
+        lambda: ratio(),
+        once,
+        {
+            "дробь перевёрнута: сверху обратная половина.": lambda: 1 / ratio(),
+            "обе половины взяты с последнего места, а обратная сеть кончает на первом.": lambda: (
+                ratio(ends=(-1, -1))
+            ),
+            "обе половины взяты с первого места, а прямая сеть кончает на последнем.": lambda: (
+                ratio(ends=(0, 0))
+            ),
+            "заменена последняя буква, а нужна первая.": lambda: ratio(-1),
+        },
+        FORBIDDEN,
+        differentiable=False,
+    )
+
+
+MINE = Variant(
+    constants={
+        "word": (
+            "снегирь",
+            "ворота",
+            "телега",
+            "окошко",
+            "рыбак",
+            "пасека",
+            "крыльцо",
+            "причал",
+        ),
+        "seed": tuple(range(1, 11)),
+        "letter": ("э", "ю", "ф", "щ", "ц", "ы"),
+    },
+    task=mine,
+    questions={
+        """\
+Где двунаправленная сеть уместна, а где нет: (а) подсказка следующего слова на клавиатуре; (б) ударения в готовой
+книге для синтеза речи; (в) субтитры прямого эфира, которые должны отставать не больше чем на секунду? О каждой
+задаче скажите, что с ней делать. И ещё: как до обучения проверить, что сеть для задачи (а) не подглядывает
+вперёд, и какой признак выдал бы утечку после него? Шесть — десять предложений.""": (
+            "1 — (а) и почему; "
+            "1 — (б) и (в), у (в) назван выход с задержкой или кусками и его цена; "
+            "1 — проверка зависимостью или подменой входа; "
+            "1 — признак утечки и почему он признак."
+        ),
+        """\
+Сеть должна угадывать слово по соседям. Чтобы она его не видела, на месте $t$ склеивают прямое состояние
+$\\overrightarrow{h}_{t-1}$ и обратное $\\overleftarrow{h}_{t+1}$. С одним слоем верна половина ответов. Коллега поставил
+второй такой же слой поверх первого и получил 99,8 %: «Глубина решает». Проследите, каким путём слово $x_t$ попадает
+в ответ на месте $t$. Что покажет таблица из задачи 5 у одного слоя и у двух? Как исправить сеть, не отказываясь от
+глубины, и как убедиться, что исправлено? Шесть — десять предложений.""": (
+            "1 — один слой честен: состояния слева и справа от места t слова x_t не читали; "
+            "1 — второй слой читает место t − 1 первого, а там лежит обратное состояние, прочитавшее x_t; "
+            "1 — таблица: на диагонали у одного слоя False, у двух True; "
+            "1 — исправление: закрыть слово во входе или вести направления порознь до последнего слоя; "
+            "таблица снова проверит."
+        ),
+        """\
+Классификатор отзывов взял у двунаправленной сети `outputs[:, -1]`, строки в пакете разной длины. Доля верных — 84 %, у
+прямой сети с тем же $H$ — 85 %. Вывод: «Второе направление бесполезно, а параметров вдвое больше». Что прочла обратная
+половина того состояния, которое взяли? А прямая, у короткой строки? Какой итог строки взять вместо этого? Какой опыт
+показал бы, полезно ли второе направление, и какой его исход подтвердит вывод коллеги? Шесть — десять
+предложений.""": (
+            "1 — обратная половина на последнем месте прочла одно последнее слово или одно дополнение; "
+            "1 — прямая у короткой строки прошла ещё и по дополнению; "
+            "1 — верный итог: прямое состояние с места lengths − 1, обратное с первого; "
+            "1 — опыт: верный итог, поровну параметров, несколько зёрен и интервалы; прав коллега, если "
+            "интервалы не различить."
+        ),
+    },
+)

@@ -5,8 +5,11 @@ B rows, T steps, V tokens in the vocabulary, H numbers in a state, K batches. A 
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -14,8 +17,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from coursekit import datasets
 from coursekit.checks import Task
-from coursekit.tasks.lstm import numbers, whole
+from coursekit.tasks.lstm import numbers, once, whole
+from coursekit.variants import Variant
 
 IGNORED = -100
 
@@ -555,3 +560,107 @@ WRITE = Task(
 )
 
 TASKS = (PERPLEXITY, MASKED_LOSS, STREAMS, TRUNCATED_GRADIENT, TOP_K, TOP_P, WRITE)
+
+
+@cache
+def _pairs(rubric: str) -> tuple[list[str], Counter[tuple[str, str]]]:
+    """Return the alphabet of a rubric's works to learn from, and how often each pair stands there."""
+    works = [work for work in datasets.load_zarechinsk() if work.rubric == rubric]
+    texts = [work.text for work in works if work.split == "train"]
+    pairs = Counter(pair for text in texts for pair in pairwise(text))
+    return sorted(set("".join(texts))), pairs
+
+
+def mine(rubric: str, saying: str, tau: float) -> Task:
+    """Return the task: the perplexity of ``saying`` by the pairs of ``rubric``, at ``tau``."""
+    alphabet, pairs = _pairs(rubric)
+
+    @cache
+    def losses(tau: float = tau) -> list[float]:
+        """What each character but the first costs, in nats."""
+        rows = [[1.0 + pairs[a, b] for b in alphabet] for a in saying[:-1]]
+        said = top_k(torch.tensor(rows, dtype=torch.float64).log(), tau, len(alphabet))
+        places = [alphabet.index(char) for char in saying[1:]]
+        return [-math.log(p[place]) for p, place in zip(said, places, strict=True)]
+
+    def answer(tau: float = tau) -> float:
+        return math.exp(sum(losses(tau)) / (len(saying) - 1))
+
+    return Task(
+        "mine",
+        lambda: answer(),
+        once,
+        {
+            "логиты не поделены на tau.": lambda: answer(1.0),
+            "на tau делят, а у вас умножено.": lambda: answer(1 / tau),
+            "первый символ предсказать не из чего: слагаемых на одно меньше, чем символов.": lambda: (
+                math.exp(sum(losses()) / len(saying))
+            ),
+            "это среднее 1 / p, а нужна экспонента среднего −ln p.": lambda: (
+                sum(map(math.exp, losses())) / len(losses())
+            ),
+        },
+        FORBIDDEN,
+        differentiable=False,
+    )
+
+
+MINE = Variant(
+    constants={
+        "rubric": tuple(datasets.RUBRICS.values()),
+        "saying": (
+            "вера львовна вскипятила самовар",
+            "паром ушёл на ту сторону",
+            "кот поймал рыбу",
+            "снег лежит на крыше",
+            "хлеб пекут до рассвета",
+            "река встала в ноябре",
+            "письмо идёт три недели",
+            "ветер переменился к утру",
+        ),
+        "tau": (0.7, 0.5, 0.8, 1.25, 1.5, 2.0),
+    },
+    task=mine,
+    questions={
+        """\
+Из отчёта: «Наша посимвольная модель показала перплексию 5,9, а пословная у коллег 160: наша лучше в 27 раз.
+Для проверки мы отложили случайные строки тех же рассказов. Состояние обнуляли через каждые 64 символа,
+перплексию усредняли по пакетам».
+
+Здесь четыре ошибки. Назовите их, скажите о каждой, завысила она наше число, занизила или сделала его
+несравнимым, и опишите честное сравнение. Шесть — десять предложений.""": (
+            "1 — разные токены, верный пересчёт в биты на символ (знак вывода меняется); "
+            "1 — утечка через соседние строки, число занижено; "
+            "1 — обнуление и среднее экспонент, оба завышают; "
+            "1 — честное сравнение: общий текст из целых произведений, сумма натов, деление на "
+            "символы (за `<unk>` и пробелы баллы не снимаются)."
+        ),
+        """\
+Модель пишет отзывы. Коллега выбрал $\\tau = 0{,}3$: «Перплексия написанного, если посчитать её той же моделью, при такой
+температуре самая низкая, значит, и текст лучший». Потом он включил top-k с $k = 5$, посчитал с ним перплексию
+настоящих отзывов и получил бесконечность: «Программа сломалась». Что на самом деле измерило первое число? Откуда
+бесконечность и права ли программа? При какой температуре меряют перплексию и почему? Чем бы вы выбирали
+$\\tau$ и $k$? Шесть — десять предложений.""": (
+            "1 — перплексия собственного текста мерит лишь уверенность: ниже всего она у повторов по "
+            "кругу; "
+            "1 — обрезка даёт настоящему символу вероятность ноль, −ln 0 — бесконечность, программа "
+            "права; "
+            "1 — перплексию меряют на чужом тексте при τ = 1 и без обрезки: иначе это другая модель; "
+            "1 — выбирать по написанному: доля повторов и слов, которых нет, оценки вслепую, по "
+            "нескольким зёрнам."
+        ),
+        """\
+Студент построил таблицу: после каждых пяти символов — сколько раз какой стоял шестым. На обучающем тексте перплексия
+2,6, на проверочном — бесконечность. Он прибавил ко всем счётчикам единицу и получил 27, а с таблицей пар (один символ
+и следующий) — 14. Вывод: «Длинный контекст вреден, одного символа довольно». Объясните все
+четыре числа. Почему вывод не следует? Какой опыт сравнил бы длины контекста честно? Шесть — десять
+предложений.""": (
+            "1 — 2,6: таблица помнит свой текст, после пяти символов выбора почти нет; "
+            "1 — бесконечность: хватило одной незнакомой шестёрки, её вероятность — ноль; "
+            "1 — 27: контекст встретился раз-другой, а единиц роздано по числу символов, почти вся "
+            "вероятность ушла небывалому; у пар счётчики велики, потому 14; "
+            "1 — вывод о сглаживании, а не о контексте; опыт: откат к коротким контекстам (Кнезер — "
+            "Ней), разные длины, один незнакомый текст."
+        ),
+    },
+)

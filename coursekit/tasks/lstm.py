@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from coursekit.checks import Task
+from coursekit.variants import Variant
 
 Rows = Float[Tensor, "B H"]
 
@@ -28,6 +29,18 @@ def numbers(random: torch.Generator, *shape: int) -> Float[Tensor, "..."]:
 def whole(random: torch.Generator, least: int, most: int) -> int:
     """Return a number from ``least`` to ``most``."""
     return int(torch.randint(least, most + 1, (), generator=random))
+
+
+def once(random: torch.Generator) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Yield the one call of a task ``mine``: its answer depends on the variant alone."""
+    yield "свой вариант", ()
+
+
+def spelt(text: str, alphabet: str = "") -> Float[Tensor, "T E"]:
+    """Return a one-hot row for each character, by default over the sorted characters of ``text``."""
+    order = alphabet or sorted(set(text))
+    rows = torch.tensor([order.index(char) for char in text])
+    return torch.eye(len(order), dtype=torch.float64)[rows]
 
 
 def gates(
@@ -377,3 +390,90 @@ OPEN_FORGET = Task(
 )
 
 TASKS = (GATES, STEP, LSTM, LAST_STATES, CONTRIBUTIONS, PARAMETERS, OPEN_FORGET)
+
+
+def mine(word: str, seed: int, forget: float) -> Task:
+    """Return the task: which share of what is left of ``word`` in the cell is its first letter's."""
+    H, x, random = 6, spelt(word), torch.Generator().manual_seed(seed)
+    W, b = numbers(random, 4 * H, x.shape[1] + H), numbers(random, 4 * H)
+    opened = open_forget(b, forget)
+
+    def left(b: Any, seen: float = 1.0) -> Any:
+        """What each letter has left in the cell; gates see ``seen`` of the state before them."""
+        before = lstm(x[None], W, b)[0][0].roll(1, 0)
+        before[0] = 0
+        return contributions(*gates(x, seen * before, W, b)[:3])
+
+    def share(parts: Any, letter: int = 0) -> float:
+        return float(parts[letter].abs().sum() / parts.abs().sum())
+
+    return Task(
+        "mine",
+        lambda: share(left(opened)),
+        once,
+        {
+            "вентиль забывания не тронут: поставьте ему смещение forget.": lambda: share(left(b)),
+            "складывают модули вкладов, а у вас модуль их суммы, то есть самой памяти.": lambda: (
+                float(left(opened)[0].abs().sum() / left(opened).sum(0).abs().sum())
+            ),
+            "это доля последней буквы, а нужна первой.": lambda: share(left(opened), -1),
+            "вентили видят состояние прошлого шага, а у вас всюду нули.": lambda: share(
+                left(opened, 0.0)
+            ),
+        },
+        FORBIDDEN,
+        differentiable=False,
+    )
+
+
+MINE = Variant(
+    constants={
+        "word": (
+            "заречинск",
+            "паромщик",
+            "самовар",
+            "половодье",
+            "мельница",
+            "ледоход",
+            "варенье",
+            "пристань",
+        ),
+        "seed": tuple(range(1, 11)),
+        "forget": (1.0, 0.5, 1.5, 2.0, 2.5, 3.0),
+    },
+    task=mine,
+    questions={
+        """\
+Коллега пишет в отчёте: «Мы взяли LSTM, поэтому затухания градиента нет и сеть помнит начало отзыва».
+Что в этой фразе верно, что неверно, и какой опыт на ваших данных решил бы спор? Пять — восемь
+предложений.""": (
+            "1 — назван прямой путь и произведение f; 1 — сказано, когда он гаснет (f < 1, старт); "
+            "1 — различены «градиент доходит» и «сеть помнит» или назван путь через h; "
+            "1 — опыт, у которого есть сравнение и исход, способный опровергнуть."
+        ),
+        """\
+В обученной LSTM нашли нейрон: внутри кавычек его память растёт, после них падает почти до нуля. В отчёте
+написано: «Это счётчик кавычек, без него сеть разучится их закрывать. Вентиль забывания внутри кавычек
+у него 0,6, значит, о кавычке он помнит шага четыре, не больше». Как память может расти при $f = 0{,}6$?
+Следует ли отсюда, что через десять символов кавычка забыта? Доказано ли, что кавычки закрывает именно
+он, и каким опытом это проверить? Пять — восемь предложений.""": (
+            "1 — при f < 1 память держит постоянная запись: C стремится к i · C̃ / (1 − f); "
+            "1 — f говорит о прямом пути, а запись возобновляют вентили, которые видят h; "
+            "1 — совпадение с признаком ещё не причина, то же могут знать другие нейроны; "
+            "1 — опыт: обнулить нейрон, измерить вероятность закрывающей кавычки и сравнить с "
+            "обнулением других нейронов."
+        ),
+        """\
+Веса LSTM перенесли из другой библиотеки: у неё одно смещение, а порядок четвертей неизвестен. Размеры
+сошлись, ошибок нет, а перплексия 800 вместо 6. Коллега доучил сеть одну эпоху, получил 7 и говорит:
+«Перенос удался, осталась погрешность». Почему семёрка этого не доказывает? Как найти порядок четвертей
+опытом, имея обе библиотеки? Куда деть единственное смещение, если у PyTorch их два? Что вы
+сочли бы доказательством? Пять — восемь предложений.""": (
+            "1 — за эпоху нашлись новые веса, верен ли перенос, по семёрке не узнать; "
+            "1 — порядок: один шаг на одном входе в обеих библиотеках, перестановок четвертей 24; "
+            "1 — смещение кладут в одно из двух, второе обнуляют, в обоих оно удвоится; "
+            "1 — доказательство: состояния совпали с точностью до округления на длинной строке и при "
+            "ненулевом начале."
+        ),
+    },
+)

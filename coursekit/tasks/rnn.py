@@ -5,6 +5,7 @@ and acts on the state; ``own`` is what every state gets from its own output, ∂
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -14,7 +15,8 @@ from torch.nn import functional as F
 
 from coursekit.batching import IGNORED
 from coursekit.checks import Task
-from coursekit.tasks.lstm import numbers, whole
+from coursekit.tasks.lstm import numbers, once, spelt, whole
+from coursekit.variants import Variant
 
 Rows = Float[Tensor, "B H"]
 Bias = Float[Tensor, "H"]
@@ -622,3 +624,102 @@ def _last_window(x: Any, h: Any, own: Any, W: Any, U: Any, b: Any, window: int) 
 
 
 TASKS = (STEP, RNN, MEAN_STATES, LOSS_GRADIENT, STEP_BACK, BPTT, TRUNCATED_BPTT)
+
+
+def mine(phrase: str, seed: int, width: int) -> Task:
+    """Return the task: how far from the gradient by U is that of windows, as a share of it."""
+    H, rows, random = 8, spelt(phrase)[None], torch.Generator().manual_seed(seed)
+    V = rows.shape[-1]
+    W, U, Q = numbers(random, H, V), numbers(random, H, H) / H**0.5, numbers(random, V, H)
+    zeros = torch.zeros(H, dtype=torch.float64)
+
+    @cache
+    def gradients(by: int = 1, ahead: int = 1) -> tuple[Any, Any]:
+        """The whole gradient by W or U and that of windows; targets stand ``ahead`` of inputs."""
+        x, h = rows[:, :-1], zeros[None]
+        targets = rows[:, ahead : ahead + x.shape[1]].argmax(-1)
+        states, _ = rnn(x, h, W, U, zeros, zeros)
+        given = x, h, loss_gradient(states @ Q.T, targets)[1] @ Q, W, U, zeros
+        return bptt(*given)[by], truncated_bptt(*given, width)[by]
+
+    def apart(full: Any, cut: Any, of: Any) -> float:
+        return float((full - cut).norm() / of.norm())
+
+    return Task(
+        "mine",
+        lambda: apart(*(found := gradients()), found[0]),
+        once,
+        {
+            "это длина разности: поделите её на длину полного градиента.": lambda: apart(
+                *gradients(), torch.ones(1)
+            ),
+            "делят на длину полного градиента, а у вас — усечённого.": lambda: apart(
+                *(found := gradients()), found[1]
+            ),
+            "цели не сдвинуты: сеть угадывает букву, которую ей только что подали.": lambda: apart(
+                *(found := gradients(ahead=0)), found[0]
+            ),
+            "это градиент по W, а нужен по U.": lambda: apart(
+                *(found := gradients(by=0)), found[0]
+            ),
+        },
+        FORBIDDEN,
+        differentiable=False,
+    )
+
+
+MINE = Variant(
+    constants={
+        "phrase": (
+            "кот поймал рыбу",
+            "паром скрипит у причала",
+            "снег лежит на крыше",
+            "вера ставит самовар",
+            "мост через тихую реку",
+            "почта придёт в среду",
+            "ветер переменился",
+            "яблоки пахнут на весь дом",
+        ),
+        "seed": tuple(range(1, 11)),
+        "width": (3, 2, 4, 5, 6),
+    },
+    task=mine,
+    questions={
+        """\
+Два студента учат одинаковые сети угадывать следующее слово отзыва; отзывы дополнены до 200 слов. У
+первого потери вдвое ниже, а настоящие слова на проверке он угадывает реже. Оба уверены, что градиент у них
+верный: у обоих он сошёлся с autograd до $10^{-12}$. Назовите хотя бы две причины, по которым так может
+быть, и для каждой — проверку, которая её подтвердит или отвергнет. Почему сверка с autograd тут ничего
+не доказала? Пять — восемь предложений.""": (
+            "1 — сказано, что autograd проверяет производную, а не выбор потерь; "
+            "1 — дополнение в потерях; 1 — вторая причина, иная по сути; "
+            "1 — для обеих есть проверка, исход которой мог бы причину опровергнуть."
+        ),
+        """\
+Классификатор отзывов усредняет состояния RNN по строке. Коллега заметил: один и тот же отзыв получает разные
+ответы, смотря по тому, с кем попал в пакет. Он предлагает два лекарства: составлять пакеты из отзывов
+близкой длины и дополнять строки не справа, а слева. Почему ответ зависел от соседей? Что исправит и что
+оставит каждое лекарство? Как исправить до конца и каким тестом на двух строках это доказать? Пять — восемь
+предложений.""": (
+            "1 — среднее взято по ширине пакета: состояния на дополнении попали и в сумму, и в "
+            "знаменатель; "
+            "1 — близкие длины ошибку уменьшают, но ответ по-прежнему зависит от соседей; "
+            "1 — слева: последнее состояние настоящее, но сеть начинает отзыв уже не с нуля из-за "
+            "сдвигов, и среднее по-прежнему разбавлено; "
+            "1 — маска и деление на свою длину; тест: строка одна и рядом с длинной, ответы обязаны "
+            "совпасть."
+        ),
+        """\
+Из отчёта: «Поток режем на окна по 16 шагов. Мы сравнили усечённый градиент по $U$ с полным на свежей `nn.RNN` и
+случайном шуме: косинус 0,99. Значит, окна ничего не портят, и сеть выучит зависимости любой длины». Почему
+косинус вышел таким? Почему вывод из него не следует? Может ли сеть, обученная окнами, помнить то, что
+было за границей окна? Какой опыт показал бы, что окно мешает? Пять — восемь предложений.""": (
+            "1 — у свежей сети дальний градиент и так затух, отрезать было почти нечего; "
+            "1 — в шуме дальних зависимостей нет, а у обученной сети или ортогональной U косинус будет "
+            "другим; "
+            "1 — состояние через границу проходит, но удерживать его дольше окна сеть никто не учит; "
+            "1 — опыт: ответ стоит дальше 16 шагов, сравнить окна 16 и шире, назван исход каждой "
+            "догадки."
+        ),
+    },
+)

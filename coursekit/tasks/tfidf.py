@@ -10,12 +10,15 @@ import string
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import torch
 
+from coursekit import datasets
 from coursekit.checks import Task
-from coursekit.tasks.lstm import whole
+from coursekit.tasks.lstm import once, whole
+from coursekit.variants import Variant
 
 FORBIDDEN = frozenset(
     {"coursekit.text", "sklearn.feature_extraction.text", "nltk.util", "nltk.text"}
@@ -511,3 +514,101 @@ SEARCH = Task(
 )
 
 TASKS = (WORDS, NGRAMS, COUNT_DOCUMENTS, IDF, VECTOR, TFIDF, SEARCH)
+
+
+@cache
+def _rubric(name: str) -> tuple[list[list[str]], list[list[str]]]:
+    """Return the words of the works of a rubric: those to learn from, and the others."""
+    works = [work for work in datasets.load_zarechinsk() if work.rubric == name]
+    train = [words(work.text) for work in works if work.split == "train"]
+    return train, [words(work.text) for work in works if work.split != "train"]
+
+
+def mine(taught: str, asked: str, least: int) -> Task:
+    """Return the task: which share of the words of ``asked`` a vocabulary of ``taught`` lacks."""
+    train, rest = _rubric(taught)
+    learnt = count_documents(train)
+    read = [word for document in _rubric(asked)[1] for word in document]
+
+    def unseen(df: dict[str, int], found: list[str], least: int = least) -> float:
+        return sum(df.get(word, 0) < least for word in found) / len(found)
+
+    return Task(
+        "mine",
+        lambda: unseen(learnt, read),
+        once,
+        {
+            "это доля разных слов, а нужны все: слово, которое стоит десять раз, считают десять раз.": lambda: (
+                unseen(learnt, sorted(set(read)))
+            ),
+            "сосчитаны вхождения, а least — это число произведений, где слово есть.": lambda: (
+                unseen(_occurrences(train), read)
+            ),
+            'словарь выучен и на произведениях для проверки: годятся только те, где split == "train".': lambda: (
+                unseen(count_documents(train + rest), read)
+            ),
+            "слово, которое есть ровно в least произведениях, в словарь входит.": lambda: unseen(
+                learnt, read, least + 1
+            ),
+        },
+        FORBIDDEN,
+        differentiable=False,
+    )
+
+
+MINE = Variant(
+    constants={
+        "taught": tuple(datasets.RUBRICS.values()),
+        "asked": (
+            "кухня",
+            "наука",
+            "сказки",
+            "техника",
+            "природа",
+            "детектив",
+            "путешествия",
+            "городские новости",
+            "письма и дневники",
+            "семейная хроника",
+        ),
+        "least": (2, 3, 4, 5, 6),
+    },
+    task=mine,
+    questions={
+        """\
+Коллега пишет: «Взяли абзацы корпуса, выбросили стоп-слова по готовому списку, на всех абзацах обучили
+`TfidfVectorizer`, потом случайно отложили пятую часть абзацев. Рубрика угадана у 90 % отложенных, значит, на новых
+рассказах будет не хуже». Что здесь завышает оценку и насколько это серьёзно? Что могло ухудшить саму
+модель? Какой опыт покажет настоящее качество? Пять — восемь предложений.""": (
+            "1 — названа утечка через абзацы одного произведения; "
+            "1 — названа утечка через словарь и idf и сказано, что она слабее; "
+            "1 — стоп-слова: что теряется или почему они не нужны; "
+            "1 — опыт с делением по произведениям и обучением всего, что учится, только на "
+            "обучающей части."
+        ),
+        """\
+Поиск по архиву газеты сделали на TF-IDF по словам, без лемм. Запрос «кот на крыше» первой выводит заметку «Кот на
+крыше, ремонт завтра», а большой рассказ о том, как кота снимали с крыши, стоит на пятой странице. Редактор предлагает не
+делить векторы документов на длину: «Тогда рассказ поднимется». Почему победила короткая заметка? Что станет с
+выдачей, если редактора послушать? Назовите ещё хотя бы одну причину, по которой рассказ мог утонуть, и скажите, как
+проверить, что поиск стал лучше. Пять — восемь предложений.""": (
+            "1 — в короткой заметке почти нет других слов, и угол с запросом мал; "
+            "1 — без деления вперёд выйдут просто самые длинные тексты; "
+            "1 — ещё причина: формы слов («кота», «крыши») без лемм не совпали с запросом или другая "
+            "верная; "
+            "1 — проверка: запросы, к которым нужные тексты отобраны заранее, и обе выдачи рядом."
+        ),
+        """\
+Слово «ледоход» стоит в 3 абзацах сборника из 2716, а в архиве газеты — в 1105 абзацах из миллиона. Коллега
+говорит: «Доля одна и та же, значит, и idf по формуле из задачи 4 один и тот же. А ещё я взял двоичный логарифм, чтобы
+веса были в битах: порядок выдачи от основания не зависит». Посчитайте оба idf. В чём коллега неправ и почему? Для
+какой формулы idf он был бы прав? Как убедиться на своих данных, что основание меняет выдачу? Пять — восемь
+предложений.""": (
+            "1 — посчитано: около 7,52 и 7,81; "
+            "1 — причина: единицы в дроби заметны, когда df мало; "
+            "1 — из-за единицы снаружи смена основания не умножает все веса на одно число, и углы "
+            "меняются; "
+            "1 — названа формула ln (N / df) и опыт: одни и те же запросы с двумя основаниями."
+        ),
+    },
+)
