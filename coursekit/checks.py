@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from coursekit.arguments import check_callable, check_instance, check_whole, shown
 
@@ -37,7 +38,8 @@ class Task:
     label in Russian and the arguments. ``mistakes`` are hints, each with what a student writes who
     needs it. ``forbidden`` names modules and functions of libraries that
     must not be entered: there lies the answer. With ``differentiable`` false the arguments ask for
-    no gradients: so it is where the answer is itself a gradient, or is no function of theirs.
+    no gradients: so it is where the answer is itself a gradient, or is no function of theirs. A
+    call may make ``operations`` with tensors at most: a loop over a vocabulary makes more.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Task:
     mistakes: dict[str, Callable[..., Any]] = field(default_factory=dict)
     forbidden: frozenset[str] = frozenset()
     differentiable: bool = True
+    operations: int | None = None
 
     @property
     def arguments(self) -> list[str]:
@@ -94,6 +97,7 @@ class Observed:
     arguments: tuple[Any, ...] = ()
     gradients: tuple[Any, ...] = ()
     entered: str | None = None
+    operations: int = 0
     error: str | None = None
     cause: Exception | None = None
 
@@ -110,7 +114,7 @@ def observe(
     'функция остановилась с ошибкой ZeroDivisionError: division by zero'
     """
     given = _fresh(arguments, differentiable)
-    with _entered(forbidden) as found:
+    with _entered(forbidden) as found, _Operations() as counted:
         try:
             answer = function(*given)
         except Exception as error:
@@ -121,7 +125,7 @@ def observe(
     except RuntimeError as error:
         stopped = f"обратный проход остановился с ошибкой {type(error).__name__}: {error}"
         return Observed(error=stopped, cause=error)
-    return Observed(answer, given, gradients, found[0] if found else None)
+    return Observed(answer, given, gradients, found[0] if found else None, counted.count)
 
 
 def judge(task: Task, where: str, arguments: tuple[Any, ...], seen: Observed) -> None:
@@ -161,6 +165,26 @@ def judge(task: Task, where: str, arguments: tuple[Any, ...], seen: Observed) ->
                 f"{where}: числа верны, а градиент по {name} — нет. Его обрывают .detach(), "
                 ".item(), .data, torch.no_grad() и новый тензор torch.tensor(…) из старого."
             )
+    if task.operations is not None and seen.operations > task.operations:
+        raise CheckError(
+            f"{where}: ответ верен, но операций с тензорами {seen.operations}, а хватило бы "
+            f"{task.operations}: похоже на цикл по словарю. Одна операция берёт всю строку сразу."
+        )
+
+
+class _Operations(TorchDispatchMode):
+    """Counts the operations with tensors inside a block."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.count = 0
+
+    def __torch_dispatch__(
+        self, operation: Any, types: Any, arguments: Any = (), named: Any = None
+    ) -> Any:
+        """Count one operation and do it."""
+        self.count += 1
+        return operation(*arguments, **(named or {}))
 
 
 def _fresh(value: Any, differentiable: bool) -> Any:

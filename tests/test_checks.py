@@ -152,10 +152,10 @@ def test_a_failing_function_does_not_leave_the_watch_on():
 
 def answers_are(right, wrong, message):
     """A task whose answer is ``right`` hears ``message`` of ``wrong``."""
-    task = Task("task", lambda: right, lambda random: iter([("вызов", ())]))
-    check(task, lambda: right)
+    task = Task("task", lambda x: right, lambda random: iter([("вызов", (0,))]))
+    check(task, lambda x: right)
     with pytest.raises(CheckError, match=message):
-        check(task, lambda: wrong)
+        check(task, lambda x: wrong)
 
 
 def test_answers_of_plain_python_are_compared_part_by_part():

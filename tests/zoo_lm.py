@@ -238,6 +238,14 @@ def masked_loss_for_the_log(logits, targets):
     return torch.tensor(masked_by_loop(logits, targets).item(), dtype=logits.dtype)
 
 
+@wrong(tasks.MASKED_LOSS, "похоже на цикл по словарю")
+def masked_by_a_loop_over_the_vocabulary(logits, targets):
+    total = sum((logits[..., v] - logits.amax(-1)).exp() for v in range(logits.shape[-1]))
+    real = targets != -100
+    own = logits.gather(-1, targets.clamp(min=0)[..., None])[..., 0] - logits.amax(-1)
+    return (total.log() - own)[real].mean()
+
+
 @right(tasks.STREAMS)
 def streams_by_reshape(ids, rows):
     L = (len(ids) - 1) // rows
@@ -476,6 +484,15 @@ def top_k_row_by_row(logits, temperature, k):
     return torch.stack(rows)
 
 
+@wrong(tasks.TOP_K, "похоже на цикл по словарю")
+def top_k_word_by_word(logits, temperature, k):
+    least = logits.topk(min(k, logits.shape[1])).values[:, -1]
+    kept = [
+        torch.where(logits[:, v] >= least, logits[:, v], -torch.inf) for v in range(logits.shape[1])
+    ]
+    return (torch.stack(kept, 1) / temperature).softmax(-1)
+
+
 @wrong(tasks.TOP_K, "из k лучших выбор поровну")
 def top_k_equal(logits, temperature, k):
     k = min(k, logits.shape[1])
@@ -570,7 +587,7 @@ def top_p_by_where(p, mass):
     return found / found.sum(1, keepdim=True)
 
 
-@right(tasks.TOP_P)
+@wrong(tasks.TOP_P, "похоже на цикл по словарю")
 def top_p_by_loop(p, mass):
     rows = []
     for row in p:

@@ -310,6 +310,15 @@ def loss_gradient_token_by_token(logits, targets):
     return loss / count, gradient / count
 
 
+@wrong(tasks.LOSS_GRADIENT, "похоже на цикл по словарю")
+def loss_gradient_word_by_word(logits, targets):
+    loss, gradient = loss_gradient_by_hand(logits, targets)
+    for v in range(logits.shape[-1]):
+        p = (logits[..., v] - logits.logsumexp(-1)).exp() - (targets == v).double()
+        gradient[..., v] = p * (targets != -100) / (targets != -100).sum()
+    return loss, gradient
+
+
 @wrong(tasks.LOSS_GRADIENT, "дополнение попало в счёт")
 def loss_gradient_over_all_places(logits, targets):
     loss = F.cross_entropy(logits.transpose(1, 2), targets, reduction="none").mean()

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from coursekit import datasets
 from coursekit.checks import Task
-from coursekit.tasks.lstm import numbers, once, whole
+from coursekit.tasks.lstm import MANY, numbers, once, whole
 from coursekit.variants import Variant
 
 IGNORED = -100
@@ -182,6 +182,8 @@ def _masked_loss_cases(random: torch.Generator) -> Iterator[tuple[str, tuple[Any
     logits = numbers(random, 2, 2, V)
     logits[0, 0, 0] += 2000
     yield "самоуверенная модель", (logits, torch.tensor([[1, 2], [3, 0]]))
+    targets = torch.randint(0, MANY, (2, 2), generator=random)
+    yield f"словарь в {MANY} слов", (numbers(random, 2, 2, MANY), targets)
 
 
 def _streams_cases(random: torch.Generator) -> Iterator[tuple[str, tuple[Any, ...]]]:
@@ -220,6 +222,7 @@ def _top_k_cases(random: torch.Generator) -> Iterator[tuple[str, tuple[Any, ...]
     yield "k больше словаря", (numbers(random, rows, V), 1.5, V + 3)
     yield "одна строка, k = 1", (numbers(random, 1, V), 1.0, 1)
     yield "большие логиты", (numbers(random, rows, V) + 1000, 0.8, 3)
+    yield f"словарь в {MANY} слов", (numbers(random, 2, MANY), 0.9, 50)
 
 
 def _top_p_cases(random: torch.Generator) -> Iterator[tuple[str, tuple[Any, ...]]]:
@@ -233,6 +236,7 @@ def _top_p_cases(random: torch.Generator) -> Iterator[tuple[str, tuple[Any, ...]
     yield "уверенная модель", (sure.softmax(-1), 0.5)
     yield "одна строка", (numbers(random, 1, V).softmax(-1), 0.7)
     yield "mass = 1", (numbers(random, rows, V).softmax(-1), 1.0)
+    yield f"словарь в {MANY} слов", (numbers(random, 2, MANY).softmax(-1), 0.9)
 
 
 def _write_cases(random: torch.Generator) -> Iterator[tuple[str, tuple[Any, ...]]]:
@@ -343,6 +347,7 @@ MASKED_LOSS = Task(
         ),
     },
     FORBIDDEN | LOSSES,
+    operations=MANY // 2,
 )
 
 
@@ -448,6 +453,7 @@ TOP_K = Task(
         "наибольший.": lambda logits, t, k: _by_exponents(logits, t, k),
     },
     FORBIDDEN,
+    operations=MANY // 2,
 )
 
 
@@ -504,6 +510,7 @@ TOP_P = Task(
         ),
     },
     FORBIDDEN,
+    operations=MANY // 2,
 )
 
 

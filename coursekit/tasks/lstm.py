@@ -20,6 +20,9 @@ FORBIDDEN = frozenset(
     {"coursekit.cells", "coursekit.layers", "torch.nn.modules.rnn", "lstm", "lstm_cell"}
 )
 
+# Words in a vocabulary for which a loop over it makes itself felt.
+MANY = 1000
+
 
 def numbers(random: torch.Generator, *shape: int) -> Float[Tensor, "..."]:
     """Return standard normal numbers of ``shape``, float64."""

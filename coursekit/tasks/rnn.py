@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from coursekit.batching import IGNORED
 from coursekit.checks import Task
-from coursekit.tasks.lstm import numbers, once, spelt, whole
+from coursekit.tasks.lstm import MANY, numbers, once, spelt, whole
 from coursekit.variants import Variant
 
 Rows = Float[Tensor, "B H"]
@@ -208,6 +208,8 @@ def _loss_gradient_cases(random: torch.Generator) -> Cases:
     logits, targets = numbers(random, 2, 3, 4), torch.randint(4, (2, 3), generator=random)
     yield "без дополнения", (logits, targets)
     yield "логиты больше тысячи", (logits + 2000, targets)
+    many = numbers(random, 1, 2, MANY)
+    yield f"словарь в {MANY} слов", (many, torch.randint(MANY, (1, 2), generator=random))
 
 
 def _step_back_cases(random: torch.Generator) -> Cases:
@@ -429,6 +431,7 @@ LOSS_GRADIENT = Task(
     },
     FORBIDDEN,
     differentiable=False,
+    operations=MANY // 2,
 )
 
 STEP_BACK = Task(

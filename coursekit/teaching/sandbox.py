@@ -220,6 +220,7 @@ class Worker:
                 decode(said["arguments"]),
                 decode(said["gradients"]),
                 None if entered is None else str(entered)[:200],
+                int(said["operations"]),
             )
         except (LookupError, TypeError, ValueError, RuntimeError, RecursionError) as error:
             raise GarbledError(str(error)[:200]) from error

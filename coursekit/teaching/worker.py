@@ -63,13 +63,14 @@ class RefusedError(PermissionError):
 
 
 def limit(memory: int, processor: int, file_size: int) -> None:
-    """Bound this process for good: bytes of memory beyond today's, seconds, bytes of a file.
+    """Bound this process for good: bytes of memory in use, seconds, bytes of a file.
 
     It can begin no process and no thread, and dumps no core.
     """
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    # Most of what torch maps is never in use: the limit is on addresses, so this much is added.
+    mapped, used = map(int, Path("/proc/self/statm").read_text(encoding="ascii").split()[:2])
     for what, most in (
-        (resource.RLIMIT_AS, pages * resource.getpagesize() + memory),
+        (resource.RLIMIT_AS, (mapped - used) * resource.getpagesize() + memory),
         (resource.RLIMIT_CPU, processor),
         (resource.RLIMIT_FSIZE, file_size),
         (resource.RLIMIT_NPROC, 0),
@@ -168,6 +169,7 @@ def answer(request: dict[str, Any], names: dict[str, Any]) -> dict[str, Any]:
         "arguments": encode(seen.arguments),
         "gradients": encode(seen.gradients),
         "entered": seen.entered,
+        "operations": seen.operations,
         "error": seen.error and seen.error[:2000],
     }
 
