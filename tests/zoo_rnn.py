@@ -214,61 +214,6 @@ def rnn_of_torchs_cells(x, h, W, U, b, b2):
     return torch.stack(states, 1), h
 
 
-@right(tasks.MEAN_STATES)
-def mean_by_loop(states, lengths):
-    return torch.stack([row[:n].mean(0) for row, n in zip(states, lengths.tolist(), strict=True)])
-
-
-@right(tasks.MEAN_STATES)
-def mean_by_mask(states, lengths):
-    places = torch.arange(states.shape[1]).expand(len(states), -1)
-    kept = states.masked_fill((places >= lengths.unsqueeze(1)).unsqueeze(2), 0.0)
-    return kept.sum(dim=1) / lengths.unsqueeze(1)
-
-
-@right(tasks.MEAN_STATES)
-def mean_by_weights(states, lengths):
-    mask = (torch.arange(states.shape[1]) < lengths[:, None]).to(states)
-    return torch.einsum("bt,bth->bh", mask / mask.sum(1, keepdim=True), states)
-
-
-@right(tasks.MEAN_STATES)
-def mean_by_cumsum(states, lengths):
-    return states.cumsum(1)[torch.arange(len(lengths)), lengths - 1] / lengths[:, None]
-
-
-@wrong(tasks.MEAN_STATES, "в среднее попали состояния после дополнения")
-def mean_of_all(states, lengths):
-    return states.mean(dim=1)
-
-
-@wrong(tasks.MEAN_STATES, "поделена на ширину пакета")
-def mean_divided_by_the_width(states, lengths):
-    mask = torch.arange(states.shape[1]) < lengths[:, None]
-    return (states * mask[:, :, None]).mean(1)
-
-
-@wrong(tasks.MEAN_STATES, "это сумма")
-def mean_that_is_a_sum(states, lengths):
-    mask = torch.arange(states.shape[1]) < lengths[:, None]
-    return (states * mask[:, :, None]).sum(1)
-
-
-@wrong(tasks.MEAN_STATES, "сложены и состояния после дополнения")
-def mean_without_a_mask(states, lengths):
-    return states.sum(1) / lengths[:, None]
-
-
-@wrong(tasks.MEAN_STATES, "это последнее состояние")
-def mean_that_is_the_last(states, lengths):
-    return states[torch.arange(len(states)), lengths - 1]
-
-
-@wrong(tasks.MEAN_STATES, "усреднено по пакету")
-def mean_over_the_batch(states, lengths):
-    return states.mean(0)
-
-
 @right(tasks.LOSS_GRADIENT)
 def loss_gradient_by_hand(logits, targets):
     logp = logits - logits.logsumexp(-1, keepdim=True)

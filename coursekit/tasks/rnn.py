@@ -1,4 +1,4 @@
-"""The assignment «RNN-ячейка и BPTT»: the cell, padding, and gradients by hand (chapters 3, 5).
+"""The assignment «RNN-ячейка и BPTT»: the cell, and gradients by hand (chapters 3, 5).
 
 B rows, T steps, E numbers in an input, H in a state. W is [H, E] and acts on the input, U is [H, H]
 and acts on the state; ``own`` is what every state gets from its own output, ∂L_t/∂h_t.
@@ -52,11 +52,6 @@ def rnn(
     return torch.stack(states, dim=1), h
 
 
-def mean_states(states: Float[Tensor, "B T H"], lengths: Int[Tensor, "B"]) -> Rows:
-    """Return the mean of each row's states, those after padding left out."""
-    return _mean(states, torch.arange(states.shape[1]) < lengths[:, None])
-
-
 def loss_gradient(
     logits: Float[Tensor, "B T V"], targets: Int[Tensor, "B T"]
 ) -> tuple[Float[Tensor, ""], Float[Tensor, "B T V"]]:
@@ -96,10 +91,6 @@ def truncated_bptt(
 ) -> tuple[Inflow, Square, Bias]:
     """Return the gradients by W, U and b that do not cross the borders of windows."""
     return _windows(x, h, own, W, U, b, range(0, x.shape[1], window))
-
-
-def _mean(states: Tensor, mask: Tensor) -> Tensor:
-    return (states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
 
 
 def _one_hot(logits: Any, targets: Any) -> Any:
@@ -186,17 +177,6 @@ def _rnn_cases(random: torch.Generator) -> Cases:
         W, U, b = _weights(random, E, H)
         x, h = numbers(random, rows, steps, E), numbers(random, rows, H)
         yield label, (x, h, W, U, b, b.flip(0) + 1)
-
-
-def _mean_states_cases(random: torch.Generator) -> Cases:
-    side, H = whole(random, 3, 5), whole(random, 2, 4)
-    square = numbers(random, side, side, H), torch.arange(1, side + 1)
-    yield "строк столько же, сколько шагов", square
-    rows, steps = whole(random, 4, 6), whole(random, 7, 9)
-    lengths = torch.randint(2, steps, (rows,), generator=random)
-    lengths[0], lengths[1] = steps, 1
-    yield "строки разной длины", (numbers(random, rows, steps, H), lengths)
-    yield "одна строка с дополнением", (numbers(random, 1, steps, H), torch.tensor([steps - 2]))
 
 
 def _loss_gradient_cases(random: torch.Generator) -> Cases:
@@ -346,44 +326,6 @@ RNN = Task(
                 lambda states, last: (last[:, None].expand_as(states), last),
             )
         ),
-    },
-    FORBIDDEN,
-)
-
-MEAN_STATES = Task(
-    "mean_states",
-    mean_states,
-    _mean_states_cases,
-    {
-        "в среднее попали состояния после дополнения: у строки длины n берите первые n.": lambda states, lengths: (
-            states.mean(1)
-        ),
-        "сумма верна, а поделена на ширину пакета T вместо длины строки.": lambda states, lengths: (
-            _mean(states, torch.arange(states.shape[1]) < lengths[:, None])
-            * lengths[:, None]
-            / states.shape[1]
-        ),
-        "это сумма: поделите её на длину строки.": lambda states, lengths: (
-            mean_states(states, lengths) * lengths[:, None]
-        ),
-        "поделено верно, а сложены и состояния после дополнения.": lambda states, lengths: (
-            states.sum(1) / lengths[:, None]
-        ),
-        "сдвиг на единицу: в среднее попало первое состояние после дополнения.": lambda states, lengths: (
-            _mean(states, torch.arange(states.shape[1]) <= lengths[:, None])
-        ),
-        "сдвиг на единицу: последний настоящий токен строки потерян.": lambda states, lengths: (
-            _mean(states, torch.arange(states.shape[1]) < (lengths - 1)[:, None])
-        ),
-        "это последнее состояние строки, а нужно среднее по ней.": lambda states, lengths: states[
-            torch.arange(len(states)), lengths - 1
-        ],
-        "усреднено по пакету, а нужно по времени, второй оси.": lambda states, lengths: states.mean(
-            0
-        ),
-        "это наибольшие числа, а нужно среднее.": lambda states, lengths: states.masked_fill(
-            (torch.arange(states.shape[1]) >= lengths[:, None])[..., None], -torch.inf
-        ).amax(1),
     },
     FORBIDDEN,
 )
@@ -626,7 +568,7 @@ def _last_window(x: Any, h: Any, own: Any, W: Any, U: Any, b: Any, window: int) 
     return _bptt(x[:, begin:], start, own[:, begin:], W, U, b)[:3]
 
 
-TASKS = (STEP, RNN, MEAN_STATES, LOSS_GRADIENT, STEP_BACK, BPTT, TRUNCATED_BPTT)
+TASKS = (STEP, RNN, LOSS_GRADIENT, STEP_BACK, BPTT, TRUNCATED_BPTT)
 
 
 def mine(phrase: str, seed: int, width: int) -> Task:
