@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import os
 import re
 import subprocess
 import sys
@@ -57,6 +58,17 @@ def test_every_dependency_has_a_verified_version():
     extras = PROJECT["project"]["optional-dependencies"].values()
     for requirement in itertools.chain(PROJECT["project"]["dependencies"], *extras):
         assert requirement_name(requirement) in names, requirement
+
+
+@pytest.mark.parametrize(
+    ("limit", "threads"), [("2.0", "2"), ("1", "1"), ("0.5", "1"), (None, "1")]
+)
+def test_binder_begins_no_more_threads_than_it_lends_cores(limit, threads):
+    given = {"PATH": os.environ["PATH"], **({"CPU_LIMIT": limit} if limit else {})}
+    ran = subprocess.run(
+        [ROOT / "start", "env"], env=given, capture_output=True, text=True, check=True
+    )
+    assert f"OMP_NUM_THREADS={threads}\n" in ran.stdout
 
 
 def test_environment_yml_derives_from_the_extras():
