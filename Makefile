@@ -22,11 +22,12 @@ serve: book
 	@echo "Книга: http://localhost:$(PORT)/ — остановить: Ctrl+C"
 	$(BIN)/python -m http.server --directory _build/html --bind 127.0.0.1 $(PORT)
 
-# The notebooks go one after another: two trainings at once would fight for the same cores.
+# One thread to a worker, and the notebooks one after another: threads of two trainings would wait
+# for each other on the same cores.
 test: lint
 	$(BIN)/python book/notebooks.py check
 	$(BIN)/python book/assignments.py check
-	$(BIN)/python -m pytest tests coursekit -n $(JOBS) --dist loadfile --cov
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests coursekit -n $(JOBS) --dist loadfile --cov
 	$(BIN)/python -m pytest book
 
 lint: $(READY)
