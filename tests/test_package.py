@@ -126,6 +126,7 @@ def test_the_wheel_holds_data_types_and_licences(tmp_path):
         archive.extractall(target)
     assert "coursekit/py.typed" in names
     assert "coursekit/book.mplstyle" in names
+    assert "coursekit/release/lstm/lstm.ipynb" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert any(name.endswith("licenses/LICENSES/CC0-1.0.txt") for name in names)
     assert not any(name.startswith(("tests", "book")) for name in names)
