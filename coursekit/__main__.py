@@ -43,7 +43,7 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     grade.add_argument("--secret", type=Path, required=True, help="файл с вашим секретом")
     grade.add_argument("--out", type=Path, default=Path("grades.csv"), help="таблица, CSV")
     grade.add_argument("--students", type=Path, help="список, CSV: у кого какой вариант")
-    grade.add_argument("--seconds", type=float, default=20, help="предел на ячейку и на вызов, с")
+    grade.add_argument("--seconds", type=float, default=20, help="предел вызова, секунд процессора")
     grade.add_argument("--workers", type=int, default=2, help="сколько работ проверять разом")
     grade.add_argument(
         "--without-bubblewrap", action="store_true", help="обойтись одними пределами (см. книгу)"

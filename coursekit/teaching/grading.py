@@ -40,7 +40,7 @@ SUSPICIOUS = {
     *("ctypes", "gc", "inspect", "__globals__", "__subclasses__", "__builtins__", "cloudpickle"),
 }
 # A submission whose every cell hangs must not hold the others up.
-STEPS_A_SUBMISSION = 6
+STEPS_A_SUBMISSION = 12
 
 
 @dataclass
@@ -100,7 +100,8 @@ def grade_one(
     """Return what ``submission`` is worth; its code runs in a ``sandbox.Worker``.
 
     ``expected`` is whose variant it should be, None where the notebook itself says so. ``seconds``
-    bound one cell or one call; what hangs or dies costs its task, and the rest goes on.
+    of the processor bound one cell or one call; what hangs or dies costs its task, and the rest
+    goes on.
     """
     graded = Graded(submission.student, submission.path)
     released = release_of(assignment)

@@ -6,9 +6,11 @@ in Python (``worker.guard``), which machine code passes by: ``check_walls`` says
 """
 
 import json
+import math
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,6 +32,7 @@ FOLDER_SIZE = 64 * 2**20
 # An answer is numbers of a few kilobytes; what is longer is no answer.
 ANSWER_SIZE = 32 * 2**20
 START_SECONDS = 120.0
+PATIENCE = 5
 NOBODY = 65534
 # The worker has no tasks to import: what an argument needs of them goes with it.
 cloudpickle.register_pickle_by_value(coursekit.tasks)
@@ -124,15 +127,18 @@ def _walls(folder: Path) -> list[str]:
 class Worker:
     """A process with one student's code; as a context manager it is ended on leaving.
 
-    ``seconds`` bound one cell or one call. ``walls`` false does without bubblewrap.
+    ``seconds`` of the processor bound one cell or one call, so that a busy machine costs nobody
+    anything; what sleeps is ended after ``PATIENCE`` times as many. ``walls`` false does without
+    bubblewrap.
     """
 
     def __init__(self, seconds: float = 20, walls: bool = True) -> None:
-        self.seconds = seconds
+        self.seconds, self.expired = seconds, False
         self.folder = Path(tempfile.mkdtemp(prefix="coursekit-"))
         settings = {
             "memory": MEMORY,
-            "processor": int(START_SECONDS + 10 * seconds),
+            "seconds": math.ceil(seconds),
+            "processor": math.ceil(START_SECONDS + 10 * seconds),
             "file_size": FILE_SIZE,
             "assignments": [path.stem for path in (PACKAGE / "tasks").glob("[a-z]*.py")],
             "user": NOBODY if os.getuid() == 0 else None,
@@ -233,15 +239,15 @@ class Worker:
             self.requests.send_bytes(cloudpickle.dumps(request))
         except OSError:
             raise StoppedError("процесс завершился раньше времени") from None
-        return self._hear(self.seconds)
+        return self._hear(PATIENCE * self.seconds)
 
     def _hear(self, seconds: float) -> dict[str, Any]:
-        late = Timer(seconds, self.process.kill)
+        late = Timer(seconds, self._expire)
         late.start()
         try:
             said = json.loads(self.answers.recv_bytes(ANSWER_SIZE))
         except (EOFError, OSError):
-            raise StoppedError(self._why(late, seconds)) from None
+            raise StoppedError(self._why(seconds)) from None
         except (ValueError, RecursionError) as error:
             raise GarbledError(str(error)[:200]) from error
         finally:
@@ -250,8 +256,18 @@ class Worker:
             raise GarbledError(str(said)[:200])
         return said
 
-    def _why(self, late: Timer, seconds: float) -> str:
-        if late.finished.is_set() and not late.is_alive():
-            return f"время вышло: больше {seconds:g} с"
+    def _expire(self) -> None:
+        self.expired = True
         self.process.kill()
+
+    def _why(self, seconds: float) -> str:
+        if self.expired:
+            return f"время вышло: больше {seconds:g} с"
+        try:
+            status = self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        else:
+            if status in (-signal.SIGXCPU, 128 + signal.SIGXCPU):
+                return f"время вышло: больше {self.seconds:g} с процессора"
         return "процесс завершился, не ответив: его остановил сам код или нехватка памяти"
