@@ -12,7 +12,7 @@ WORK ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: book serve test test-cuda lint notebooks assignments repository lock bench clean
+.PHONY: book serve pdf kit test test-site test-cuda lint notebooks assignments repository lock bench clean
 
 book: $(READY)
 	$(BIN)/jupyter-book build . -W -n --keep-going -q
@@ -22,6 +22,10 @@ serve: book
 	@echo "Книга: http://localhost:$(PORT)/ — остановить: Ctrl+C"
 	$(BIN)/python -m http.server --directory _build/html --bind 127.0.0.1 $(PORT)
 
+# The whole book for paper; needs Chromium or Chrome.
+pdf: book
+	$(BIN)/python book/pdf.py
+
 # One thread to a worker, and the notebooks one after another: threads of two trainings would wait
 # for each other on the same cores.
 test: lint
@@ -29,6 +33,14 @@ test: lint
 	$(BIN)/python book/assignments.py check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests coursekit -n $(JOBS) --dist loadfile --cov
 	$(BIN)/python -m pytest book
+
+# One zip for a class without a network: site, notebooks, assignments, wheels, a start script.
+kit: book
+	$(BIN)/python book/kit.py
+
+# What of the tests looks at the built site, in a browser too; pictures go to _build/screenshots.
+test-site: $(READY)
+	$(BIN)/python -m pytest tests/test_site.py tests/test_browser.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -63,7 +75,7 @@ lock:
 	rm -rf $(VENV)-lock
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/pip install -q $$(grep '^torch==' constraints.txt)
-	$(VENV)-lock/bin/pip install -q -e '.[book,test,bench]'
+	$(VENV)-lock/bin/pip install -q -e '.[book,test,site,bench]'
 	$(VENV)-lock/bin/pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//' > constraints.txt
 	rm -rf $(VENV)-lock
 
@@ -72,5 +84,5 @@ clean:
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q -c $(CONSTRAINTS) -e '.[book,test]'
+	$(BIN)/pip install -q -c $(CONSTRAINTS) -e '.[book,test,site]'
 	touch $@

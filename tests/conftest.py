@@ -6,8 +6,11 @@ import numbers
 import pkgutil
 import types
 
+import pytest
 import torch
 from beartype import BeartypeConf, FrozenDict, beartype
+from built_site import ROOT, build
+from filelock import FileLock
 from hypothesis import settings
 from jaxtyping import TypeCheckError, jaxtyped
 
@@ -76,3 +79,13 @@ def hold_the_package_to_its_shapes():
 
 
 hold_the_package_to_its_shapes()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory, worker_id):
+    """The folder of the built site; whichever worker needs it first builds it for all."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder if worker_id == "master" else folder.parent) / "site"
+    with FileLock(f"{folder}.lock"):
+        html = folder / "_build" / "html"
+        return html if (html / "searchindex.js").is_file() else build(ROOT, folder)

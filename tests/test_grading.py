@@ -198,7 +198,7 @@ def test_a_hostile_function_costs_its_task_and_nothing_else(trick):
     with_cell(notebook, "gates", f"def gates(x, h, W, b):\n    {body}")
     # The others do not call it.
     with_cell(notebook, "mine", "def mine():\n    return 0.0")
-    graded = grade_one(handed_in(notebook), "lstm", SECRET, seconds=4)
+    graded = grade_one(handed_in(notebook), "lstm", SECRET, seconds=6)
     found = states(graded)
     assert {task: found[task] for task in expected} == expected
     for task in ("last_states", "contributions", "parameters", "open_forget"):
@@ -212,7 +212,7 @@ def test_a_hostile_cell_costs_nothing_but_itself(cell):
     notebook = of_class("Анна Береговая")
     place = next(i for i, c in enumerate(notebook.cells) if told(c).get("grade_id") == "step")
     notebook.cells.insert(place, nbformat.v4.new_code_cell(cell))
-    graded = grade_one(handed_in(notebook), "lstm", SECRET, seconds=4)
+    graded = grade_one(handed_in(notebook), "lstm", SECRET, seconds=6)
     assert set(states(graded).values()) == {RIGHT, WAITS}
     assert bool(graded.notes) == ("1 / 0" not in cell)
 

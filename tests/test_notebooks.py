@@ -137,12 +137,63 @@ def test_every_source_of_a_chapter_is_in_the_bibliography(path):
         assert source in bibliography, source
 
 
-def test_the_sample_on_the_home_page_was_written_by_the_model_of_the_chapter():
-    home = (ROOT / "book" / "index.md").read_text(encoding="utf-8")
-    quote = " ".join(line.removeprefix("> ") for line in re.findall(r"^> .*$", home, re.M))
+HOME = (ROOT / "book" / "index.md").read_text(encoding="utf-8")
+
+
+def test_the_samples_on_the_home_page_were_written_by_the_model_of_the_chapter():
     cells = read(ROOT / "book" / "04-language-model.ipynb").cells
     said = [output.get("text", "") for cell in cells for output in cell.get("outputs", [])]
-    assert quote.rstrip("…") in " ".join(" ".join(said).split())
+    said = " ".join(" ".join(said).split())
+    prompt = re.search(r"^## «(.+)…»$", HOME, re.MULTILINE)[1]
+    samples = re.findall(r"^> \*\*([\d,]+)\*\* (.+)…$", HOME, re.MULTILINE)
+    assert len(samples) == 3
+    for temperature, sample in samples:
+        after = said.partition(f"τ = {temperature.replace(',', '.')}, ")[2]
+        assert re.match(rf"знакомых слов \d+% {re.escape(f'{prompt} {sample}')}", after), sample
+
+
+CARD = re.compile(
+    r"^- \[(?P<title>\d+\. .+)\]\((?P<file>\d\d-\S+)\)\\\n"
+    r"  .+\\\n"
+    r"  \*(?P<time>.+) · (?P<after>.+)\*$",
+    re.MULTILINE,
+)
+MINUTES = {"час": 60, "полтора часа": 90, "70 минут": 70, "75 минут": 75}
+
+
+def opening(path):
+    """The lines of a chapter before its first section."""
+    cells = (cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+    return "\n\n".join(cells).partition("\n## ")[0] + "\n"
+
+
+def stated_time(path):
+    return re.search(r"\*\*Время\W+(.+?) (?:на чтение|чтения)", opening(path))[1]
+
+
+def needed_chapters(path):
+    needed = re.search(r"\*\*Понадобится.*?\n(?:\n|$)", opening(path), re.DOTALL)[0]
+    return {int(number) for number in re.findall(r"\((\d\d)-", needed)}
+
+
+def test_the_map_on_the_home_page_says_what_the_chapters_say():
+    cards = list(CARD.finditer(HOME))
+    assert [card["file"] for card in cards] == [path.name for path in CHAPTERS]
+    behind = {}  # what a chapter needs, itself or through what it needs
+    for number, (card, path) in enumerate(zip(cards, CHAPTERS, strict=True), start=1):
+        needed = needed_chapters(path)
+        implied = set().union(*(behind[other] for other in needed))
+        behind[number] = needed | implied
+        assert opening(path).startswith(f"# {card['title']}\n")
+        assert card["time"].lower() == stated_time(path)
+        assert {int(other) for other in re.findall(r"\d+", card["after"])} == needed - implied
+
+
+@by_name
+def test_the_stated_time_fits_the_words(path):
+    words = len(re.findall(r"[а-яё]+", prose(path), re.IGNORECASE))
+    # Prose alone goes three times as fast: here it goes with formulas, code and a pencil.
+    assert 30 <= words / MINUTES[stated_time(path)] <= 60, words
 
 
 def test_the_glossary_is_in_alphabetical_order():

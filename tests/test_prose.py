@@ -15,7 +15,8 @@ TERMS = (ROOT / "tests" / "terms.txt").read_text(encoding="utf-8").split()
 NOT_PROSE = re.compile(
     r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$"  # code and formulas
     r"|(?<=\])\([^)]*\)|</?[a-z][^>]*>"  # addresses of links, tags
-    r"|(?m:^(?: {4}|\t)[^\n]*$)",  # code by indentation
+    r"|(?m:^(?: {4}|\t)[^\n]*$)"  # code by indentation
+    r"|(?m:^> \*\*[\d,]+\*\* [^\n]*$)",  # what a model wrote at a temperature
     re.DOTALL,
 )
 each_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)

@@ -2,31 +2,13 @@
 
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
-
-ROOT = Path(__file__).resolve().parent.parent
+from built_site import ROOT, build
 
 pytestmark = pytest.mark.slow
-
-
-def build(source, folder):
-    """Build the site of ``source`` from nothing and return the folder of its pages."""
-    program = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(source)]
-    strict = ["--path-output", str(folder), "--all", "-W", "-n", "--keep-going"]
-    built = subprocess.run([*program, *strict], capture_output=True, text=True, check=False)
-    assert built.returncode == 0, built.stdout[-4000:] + built.stderr[-4000:]
-    return folder / "_build" / "html"
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    return build(ROOT, tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +116,30 @@ def test_the_interface_is_russian(pages):
                 assert not ENGLISH.search(text), (path.name, text.strip())
 
 
-def test_buttons_lead_to_the_repository_once_it_is_set(tmp_path):
+def test_every_page_says_in_russian_what_it_is_about(pages):
+    seen = set()
+    for path, page in pages.items():
+        if page.find("article"):
+            facts = {tag.get("property") or tag.get("name"): tag for tag in page.find_all("meta")}
+            said = facts["description"]["content"]
+            assert 30 <= len(re.findall("[а-яё]", said)) <= 200, (path.name, said)
+            assert facts["og:description"]["content"] == said
+            assert facts["og:title"]["content"] == page.h1.find(string=True)
+            assert said not in seen
+            seen.add(said)
+
+
+def test_chapters_state_the_time_of_reading(pages):
+    for path, page in pages.items():
+        stated = page.select_one(".reading-time")
+        assert bool(stated) == bool(re.match(r"\d\d-", path.name)), path.name
+        if stated:
+            assert re.search("час|минут", stated.get_text()), path.name
+
+
+def test_buttons_lead_to_the_repository_once_it_is_set(tmp_path, monkeypatch):
+    site = "https://someone.github.io/course/"
+    monkeypatch.setenv("BOOK_URL", site)
     url = "https://github.com/someone/course"
     copy = tmp_path / "course"
     ignored = shutil.ignore_patterns(".*", "_build", "tests", "coursekit")
@@ -143,9 +148,9 @@ def test_buttons_lead_to_the_repository_once_it_is_set(tmp_path):
     config = copy / "_config.yml"
     text = config.read_text(encoding="utf-8")
     config.write_text(re.sub(r'^  url: ".*"', f'  url: "{url}"', text, flags=re.M), "utf-8")
+    built = build(copy, tmp_path)
     page = BeautifulSoup(
-        (build(copy, tmp_path) / "book" / "02-tfidf.html").read_text(encoding="utf-8"),
-        "html.parser",
+        (built / "book" / "02-tfidf.html").read_text(encoding="utf-8"), "html.parser"
     )
     links = [link["href"] for link in page.find_all("a", href=True)]
     for start in (
@@ -154,3 +159,8 @@ def test_buttons_lead_to_the_repository_once_it_is_set(tmp_path):
         url,
     ):
         assert any(unquote(link).startswith(start) for link in links), start
+    address = f"{site}book/02-tfidf.html"
+    assert page.find("meta", property="og:url")["content"] == address
+    assert f"<loc>{address}</loc>" in (built / "sitemap.xml").read_text(encoding="utf-8")
+    picture = page.find("meta", property="og:image")["content"]
+    assert (built / picture.removeprefix(site)).read_bytes().startswith(b"\x89PNG")

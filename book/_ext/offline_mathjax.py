@@ -1,8 +1,9 @@
 """Serve MathJax 3 from the site itself, so that formulas need no network.
 
 The files come from the PyPI package ``sphinx-mathjax-offline``. Its own extension would copy all
-24 MB of them into ``_static``; a page with formulas needs the program, its fonts and, at a rare
-command, one of the small TeX extensions. Pages without formulas load none of it.
+24 MB of them into ``_static``; a page with formulas needs the parts below, the fonts and, at a rare
+command, one of the small TeX extensions. The usual bundle of these parts is half as large again by
+a menu that speaks English only. Pages without formulas load none of it.
 """
 
 import shutil
@@ -12,8 +13,15 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.domains.math import MathDomain
 
-PROGRAM = "tex-chtml.js"
-FILES = (PROGRAM, "output/chtml/fonts/woff-v2/*.woff", "input/tex/extensions/[!a]*.js")
+PROGRAM = "startup.js"
+PARTS = ("core", "input/tex", "output/chtml", "a11y/assistive-mml")
+FILES = (
+    PROGRAM,
+    *(f"{part}.js" for part in PARTS),
+    "output/chtml/fonts/tex.js",
+    "output/chtml/fonts/woff-v2/*.woff",
+    "input/tex/extensions/[!a]*.js",
+)
 
 
 class PageMath(MathDomain):
@@ -45,8 +53,7 @@ def copy_mathjax(app: Sphinx) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     # Sphinx resolves the path from _static, at every depth of the page.
     app.config.mathjax_path = f"../mathjax/{PROGRAM}"
-    # The context menu of MathJax speaks English only.
-    app.config.mathjax3_config = {"options": {"enableMenu": False}}
+    app.config.mathjax3_config = {"loader": {"load": list(PARTS)}}
     app.add_domain(PageMath, override=True)
     app.connect("builder-inited", copy_mathjax)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -25,6 +25,7 @@ CATALOGUES = {
         "Dark": "тёмная",
         "Expand Sidebar": "Развернуть панель",
         "Light": "светлая",
+        "Link to this definition": "Ссылка на это определение",
         "Please activate JavaScript to enable the search functionality.": (
             "Поиску нужен включённый JavaScript."
         ),

@@ -1,0 +1,62 @@
+// What a style sheet cannot do. Loaded by every page, after it has been read.
+"use strict";
+
+(() => {
+  const root = document.documentElement;
+
+  // Whatever scrolls inside itself is reached by keyboard as well. The theme cares for some of it,
+  // once, when nothing is unfolded yet and formulas are not drawn.
+  const SCROLLERS = [
+    "pre", "mjx-container", "dt.sig", ".cell_output", ".cell_output > .output", ":is(p, li):has(> span.math)",
+    ".pst-scrollable-table-container",
+  ].map((selector) => `.bd-article ${selector}`).join(", ");
+
+  function makeReachable() {
+    for (const box of document.querySelectorAll(SCROLLERS)) {
+      if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight + 1) {
+        box.tabIndex = 0;
+      } else {
+        box.removeAttribute("tabindex");
+      }
+    }
+  }
+
+  addEventListener("load", () => {
+    makeReachable();
+    window.MathJax?.startup?.promise?.then(makeReachable);
+  });
+  addEventListener("resize", makeReachable);
+  document.addEventListener("toggle", makeReachable, true);
+
+  for (const button of document.querySelectorAll("[data-action='window.print()']")) {
+    button.addEventListener("click", () => window.print());
+  }
+
+  // Paper is white, it cannot be unfolded, and nothing scrolls on it.
+  const PAPER = 178 / 25.4 * 96; // what is left of A4 between the margins, in pixels
+  const LETTERS = 10 / 12; // of the size that they have on the screen
+  let undo = [];
+
+  function change(object, name, value) {
+    const old = object[name];
+    undo.push(() => { object[name] = old; });
+    object[name] = value;
+  }
+
+  addEventListener("beforeprint", () => {
+    change(root.dataset, "theme", "light");
+    for (const folded of document.querySelectorAll(".bd-article details:not([open])")) {
+      change(folded, "open", true);
+    }
+    for (const formula of document.querySelectorAll(".bd-article mjx-container[display]")) {
+      const scale = PAPER / (formula.firstElementChild.scrollWidth * LETTERS);
+      if (scale < 1) {
+        change(formula.style, "fontSize", `${scale * parseFloat(formula.style.fontSize)}%`);
+      }
+    }
+  });
+  addEventListener("afterprint", () => {
+    undo.forEach((back) => back());
+    undo = [];
+  });
+})();
