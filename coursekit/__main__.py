@@ -41,7 +41,7 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     grade.add_argument("submissions", type=Path, metavar="РАБОТЫ", help="папка или .zip")
     grade.add_argument("--assignment", required=True, help="задание: lstm, gru, …")
     grade.add_argument("--secret", type=Path, required=True, help="файл с вашим секретом")
-    grade.add_argument("--out", type=Path, default=Path("grades.csv"), help="таблица, CSV")
+    grade.add_argument("--out", type=Path, help="таблица; если не сказано, grades-ЗАДАНИЕ.csv")
     grade.add_argument("--students", type=Path, help="список, CSV: у кого какой вариант")
     grade.add_argument("--seconds", type=float, default=20, help="предел вызова, секунд процессора")
     grade.add_argument("--workers", type=int, default=2, help="сколько работ проверять разом")
@@ -118,9 +118,15 @@ def run_grade(asked: argparse.Namespace) -> None:
     names = read_students(asked.students) if asked.students else []
     print(check_walls(walls))
     submissions = collect(asked.submissions, asked.assignment)
-    folder = asked.out.with_suffix("")
-    if folder == asked.out:
-        raise ValueError(f"--out = {asked.out}: нужно имя таблицы с расширением, например .csv.")
+    out = asked.out or Path(f"grades-{asked.assignment}.csv")
+    folder = out.with_suffix("")
+    if folder == out:
+        raise ValueError(f"--out = {out}: нужно имя таблицы с расширением, например .csv.")
+    others = {path.name for path in (folder / "course" / "source").glob("*")} - {asked.assignment}
+    if others:
+        raise ValueError(
+            f"--out = {out}: там уже задание {', '.join(sorted(others))}. Дайте другое."
+        )
 
     def expected(student: str) -> str | None:
         """Return the student's name in the list; Moodle adds a number to it."""
@@ -147,7 +153,6 @@ def run_grade(asked: argparse.Namespace) -> None:
     graded.sort(key=lambda one: one.student)
     copies(graded)
     course = folder / "course"
-    gradebook.forget(course, {one.student for one in graded})
     gradebook.record(graded, asked.assignment, released, course)
     table = gradebook.rows(graded, asked.assignment, released, course)
     title = f"Задание {asked.assignment}"
@@ -156,8 +161,8 @@ def run_grade(asked: argparse.Namespace) -> None:
         page = folder / "feedback" / f"{slug(one.student)}.html"
         gradebook.write_feedback(table, one, title, page)
     gradebook.write_summary(table, graded, title, folder / "summary.html")
-    gradebook.write_csv(table, gradebook.COLUMNS, asked.out)
-    print(f"{asked.out}: таблица; {folder}/summary.html: сводка; {folder}/feedback: студентам")
+    gradebook.write_csv(table, gradebook.COLUMNS, out)
+    print(f"{out}: таблица; {folder}/summary.html: сводка; {folder}/feedback: студентам")
     handed = {expected(one.student) for one in graded}
     absent = [name for name in names if name not in handed]
     if absent:

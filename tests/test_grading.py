@@ -32,6 +32,7 @@ from coursekit.teaching.grading import (
     Graded,
     Verdict,
     forbidden_in,
+    grade_all,
     grade_one,
     points_of,
     release_of,
@@ -253,6 +254,50 @@ def test_printed_points_and_patched_checks_are_worth_nothing():
     graded = grade_one(handed_in(notebook), "lstm", SECRET)
     assert RIGHT not in states(graded).values()
     assert points_of(nbformat.reads(graded.notebook, 4)) == points_of(release_of("lstm"))
+
+
+ODD_SOURCES = {
+    "a name that torch answers with an error": "def gates(*given):\n    return torch.classes.a.b",
+    "more magics than IPython turns": "%pip\n" * 600,
+    "a null": "x = '\0'",
+    "brackets": "(" * 50_000,
+    "minuses": "x = " + "-" * 50_000 + "1",
+    "half a character": "x = '\ud800'",
+}
+
+
+@needs_walls
+@pytest.mark.slow
+@pytest.mark.parametrize("odd", ODD_SOURCES)
+def test_an_odd_source_costs_no_other_submission_anything(odd, tmp_path):
+    notebook = of_class("Анна Береговая")
+    notebook.cells.insert(3, nbformat.v4.new_code_cell(ODD_SOURCES[odd]))
+    data = json.dumps(notebook).encode()
+    class_ = [Submission("odd", "odd.ipynb", data), handed_in(of_class("Анна Береговая"))]
+    found = {one.student: one for one in grade_all(class_, "lstm", SECRET, tmp_path)}
+    assert set(states(found["анна"]).values()) == {RIGHT, WAITS}
+    assert set(states(found["odd"]).values()) <= {RIGHT, WAITS, UNREAD, FAILED, WRONG, FORBIDDEN}
+
+
+def test_a_book_is_no_solution():
+    notebook = release_of("lstm")
+    notebook.cells.append(nbformat.v4.new_code_cell("x = [" + "1, " * 200_000 + "]"))
+    graded = grade_one(handed_in(notebook), "lstm", SECRET)
+    assert set(states(graded).values()) == {UNREAD}
+
+
+@needs_walls
+@pytest.mark.slow
+def test_a_second_assignment_does_not_take_the_place_of_the_first(tmp_path):
+    make_secret(tmp_path / "secret")
+    place = tmp_path / "class"
+    place.mkdir()
+    nbformat.write(release_of("gru"), place / "анна.ipynb")
+    words = ["grade", str(place), "--secret", str(tmp_path / "secret")]
+    out = ["--out", str(tmp_path / "grades.csv")]
+    main([*words, "--assignment", "gru", *out])
+    with pytest.raises(SystemExit, match="там уже задание gru"):
+        main([*words, "--assignment", "lstm", *out])
 
 
 def test_what_cannot_be_read_is_no_zero(tmp_path):
@@ -563,7 +608,7 @@ def test_the_commands_of_the_teachers_page_work(tmp_path):
             check=False,
         )
         assert ran.returncode == 0, (command, ran.stderr)
-    shown = set(re.findall(r"`((?:grades|variants|similar)[\w./]*)`", page))
+    shown = set(re.findall(r"`((?:grades|variants|similar)[\w./-]*)`", page))
     assert len(shown) >= 4
     for name in shown:
         assert (tmp_path / name).exists(), name

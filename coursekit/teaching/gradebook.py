@@ -5,7 +5,6 @@ import csv
 import io
 import logging
 import os
-import shutil
 import sys
 import warnings
 from collections import Counter
@@ -282,10 +281,3 @@ def _figure(table: list[dict[str, object]]) -> str:
     figure.savefig(data, format="png", dpi=110)
     plt.close(figure)
     return base64.b64encode(data.getvalue()).decode()
-
-
-def forget(course: Path, students: set[str]) -> None:
-    """Take out of the course the submissions of students that are no longer in the class."""
-    for folder in (course / "submitted").glob("*"):
-        if folder.name not in {slug(student) for student in students}:
-            shutil.rmtree(folder)

@@ -18,6 +18,8 @@ from nbformat import NotebookNode
 from coursekit.variants import TAG
 
 NOTEBOOK_SIZE = 20 * 2**20
+# Pictures make a notebook large; what is parsed here is short.
+TEXT_SIZE = 300_000
 MOODLE = re.compile(r"(?P<student>.+_\d+)_assignsubmission_[a-z]+(_(?P<rest>.*))?")
 SKIPPED = {".ipynb_checkpoints", "__MACOSX"}
 
@@ -67,7 +69,8 @@ def collect(place: Path, assignment: str) -> list[Submission]:
     if not place.exists():
         raise ValueError(f"{place}: нет такой папки или архива.")
     found: dict[str, list[Submission]] = {}
-    for path, data, trouble in _files(place):
+    for name, data, trouble in _files(place):
+        path = whole(name)
         parts = [part for part in PurePosixPath(path).parts if part != "submitted"]
         student = _student(parts, assignment)
         if student is not None:
@@ -162,7 +165,19 @@ def read(data: bytes) -> NotebookNode:
             raise ValueError(f"{unreadable}: ячейка без текста")
         if not isinstance(cell.get("metadata"), dict):
             cell["metadata"] = NotebookNode()
+        cell.source = whole(source)
+    if sum(len(cell.source) for cell in notebook.cells) > TEXT_SIZE:
+        raise ValueError(f"в тетради больше {TEXT_SIZE} знаков текста и кода: это не решение")
     return notebook
+
+
+def whole(text: str) -> str:
+    """Return a text that UTF-8 can hold: halves of pairs, which JSON lets through, become «?».
+
+    >>> whole("кот\\ud800")
+    'кот?'
+    """
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def python(source: str) -> str:
@@ -171,8 +186,10 @@ def python(source: str) -> str:
     >>> python("%matplotlib inline\\nx = 1")
     '\\nx = 1'
     """
-    transformed = TransformerManager().transform_cell(source)
-    lines = transformed.splitlines()
+    try:
+        lines = TransformerManager().transform_cell(source).splitlines()
+    except (SyntaxError, RuntimeError):  # what IPython itself cannot read
+        lines = source.splitlines()
     return "\n".join("" if "get_ipython()" in line else line for line in lines)
 
 
