@@ -38,7 +38,8 @@ COLAB = "torch numpy pandas matplotlib scikit-learn nltk tqdm ipykernel".split()
 ADDRESS = "https://example.org/course"
 BINDER_MEGABYTES = 2048
 CELL_SECONDS = 900
-PEAK = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+# The kernel of Linux counts it anew for each program; getrusage begins with what its parent used.
+PEAK = "print(next(s.split()[1] for s in open('/proc/self/status') if s.startswith('VmHWM')))"
 
 
 def requirements(environment: str) -> list[str]:
@@ -71,7 +72,6 @@ def make(environment: str, folder: Path) -> Path:
     """Make an environment in ``folder`` and return its Python."""
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     python = folder / "bin" / "python"
-    # An older torch than the newest: pip takes a build for the CPU where the machine has one.
     command = [str(python), "-m", "pip", "install", "-q", *requirements(environment)]
     subprocess.run(command, check=True)
     return python

@@ -35,7 +35,8 @@ def table(rows: list[dict[str, object]], titles: dict[str, str]) -> nodes.table:
     group = nodes.tgroup(cols=1 + len(tried))
     group += [nodes.colspec(colwidth=1) for _ in range(1 + len(tried))]
     head, body = nodes.thead(), nodes.tbody()
-    top = ["Глава", *(ENVIRONMENTS[name] for name in tried)]
+    disk = {str(row["environment"]): row["disk"] for row in rows}
+    top = ["Глава", *(f"{ENVIRONMENTS[name]} ({disk[name]} МБ)" for name in tried)]
     head += nodes.row("", *(nodes.entry("", nodes.paragraph(text=word)) for word in top))
     for notebook in sorted({str(row["notebook"]) for row in rows}):
         name = notebook.removesuffix(".ipynb")
