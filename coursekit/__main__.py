@@ -12,8 +12,11 @@ import nbformat
 from tqdm import tqdm
 
 from coursekit.teaching import gradebook, similarity
-from coursekit.teaching.grading import Graded, copies, grade_all, release_of, slug, write
+from coursekit.teaching.classes import copies, grade_all
+from coursekit.teaching.files import slug, write
+from coursekit.teaching.grading import Graded
 from coursekit.teaching.personal import draw, draw_question, personal
+from coursekit.teaching.released import release_of
 from coursekit.teaching.sandbox import check_walls
 from coursekit.teaching.secrecy import make_secret, read_secret
 from coursekit.teaching.submissions import collect, read

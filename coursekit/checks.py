@@ -6,13 +6,11 @@ halves, ``observe`` and ``judge``, may run in two processes: grading trusts only
 """
 
 import inspect
-import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
-from numbers import Real
 from types import FrameType
 from typing import Any
 
@@ -20,14 +18,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from coursekit.arguments import check_callable, check_instance, check_whole, shown
-
-# Numbers are compared in float64: what differs by more is another formula, not rounding.
-TOLERANCE = 1e-9
-
-
-class CheckError(AssertionError):
-    """A student's function does not do what its task asks; the message is for the student."""
+from coursekit.arguments import check_callable, check_instance, check_whole
+from coursekit.comparing import CheckError, compare_kinds, gap, same
 
 
 @dataclass(frozen=True)
@@ -60,9 +52,9 @@ def check(task: Task, function: Callable[..., Any], seed: int = 0) -> None:
     """Raise a ``CheckError`` unless ``function`` does what ``task`` asks; print a line if it does.
 
     ``seed`` decides the arguments of the calls. What is checked, in this order, on every call: that
-    the function answers at all, the kind, shape and type of the answer, its numbers, the gradients
-    by all arguments that are floating-point tensors, that no argument was changed, that nothing
-    forbidden was entered.
+    the function answers at all, that nothing forbidden was entered, the kind, shape and type of the
+    answer, that no argument was changed, the numbers, the gradients by all arguments that are
+    floating-point tensors, the number of operations.
 
     >>> def cases(random):
     ...     yield "три числа", (torch.randn(3, generator=random, dtype=torch.float64),)
@@ -71,7 +63,7 @@ def check(task: Task, function: Callable[..., Any], seed: int = 0) -> None:
     double: верно, проверок — 1
     >>> check(double, lambda x: x**2)
     Traceback (most recent call last):
-    coursekit.checks.CheckError: double, три числа: 2 · x, а не x · x.
+    coursekit.comparing.CheckError: double, три числа: 2 · x, а не x · x.
     """
     check_instance("task", task, Task, "нужна задача из coursekit.tasks")
     check_callable("function", function)
@@ -88,9 +80,10 @@ def check(task: Task, function: Callable[..., Any], seed: int = 0) -> None:
 class Observed:
     """What a student's function did on one call: plain values, so that it can be judged elsewhere.
 
-    ``error`` says what stopped it, and ``cause`` is that exception, if it is at hand; then nothing
-    else is known. ``arguments`` are those it was given as it left them; ``gradients`` has for each
-    of them the gradients of ``answer``.
+    ``error`` says what stopped it, ``raised`` names the exception's type, and ``cause`` is the
+    exception, if it is at hand; then nothing else is known. ``arguments`` are those it was given as
+    it left them; ``gradients`` has for each of them the gradients of ``answer``; ``entered`` is
+    what it called that is forbidden, ``operations`` how many it made with tensors.
     """
 
     answer: Any = None
@@ -99,6 +92,7 @@ class Observed:
     entered: str | None = None
     operations: int = 0
     error: str | None = None
+    raised: str | None = None
     cause: Exception | None = None
 
 
@@ -119,12 +113,12 @@ def observe(
             answer = function(*given)
         except Exception as error:
             stopped = f"функция остановилась с ошибкой {type(error).__name__}: {error}"
-            return Observed(error=stopped, cause=error)
+            return Observed(error=stopped, raised=type(error).__name__, cause=error)
     try:
         gradients = tuple(_gradients(answer, given))
     except RuntimeError as error:
         stopped = f"обратный проход остановился с ошибкой {type(error).__name__}: {error}"
-        return Observed(error=stopped, cause=error)
+        return Observed(error=stopped, raised=type(error).__name__, cause=error)
     return Observed(answer, given, gradients, found[0] if found else None, counted.count)
 
 
@@ -138,7 +132,7 @@ def judge(task: Task, where: str, arguments: tuple[Any, ...], seen: Observed) ->
     taken = _fresh(arguments, task.differentiable)
     wanted = task.reference(*taken)
     try:
-        _compare_kinds(where, seen.answer, wanted)
+        compare_kinds(where, seen.answer, wanted)
     except CheckError:
         # A list or a dict of another size is often just what a known mistake gives.
         known = _hint(task, seen.answer, arguments) if isinstance(wanted, (list, dict)) else None
@@ -147,20 +141,20 @@ def judge(task: Task, where: str, arguments: tuple[Any, ...], seen: Observed) ->
         raise
     for name, before, after in zip(task.arguments, arguments, seen.arguments, strict=True):
         # What is called is no number that could be changed.
-        if not callable(before) and not _same(after, before):
+        if not callable(before) and not same(after, before):
             raise CheckError(
                 f"{where}: функция изменила свой аргумент {name}. Операции с подчёркиванием на "
                 "конце и присваивания x[…] = … пишут прямо в него; начните с копии, x.clone()."
             )
-    if not _same(seen.answer, wanted):
+    if not same(seen.answer, wanted):
         # Of a call without arguments the right answer would be the whole solution.
-        gap = _gap(seen.answer, wanted) if arguments else "ответ не тот. Проверьте по шагам."
-        hint = _hint(task, seen.answer, arguments) or gap
+        apart = gap(seen.answer, wanted) if arguments else "ответ не тот. Проверьте по шагам."
+        hint = _hint(task, seen.answer, arguments) or apart
         raise CheckError(f"{where}: {hint}")
     for name, ours, theirs in zip(
         task.arguments, seen.gradients, _gradients(wanted, taken), strict=True
     ):
-        if theirs is not None and not _same(ours, theirs):
+        if theirs is not None and not same(ours, theirs):
             raise CheckError(
                 f"{where}: числа верны, а градиент по {name} — нет. Его обрывают .detach(), "
                 ".item(), .data, torch.no_grad() и новый тензор torch.tensor(…) из старого."
@@ -196,99 +190,16 @@ def _fresh(value: Any, differentiable: bool) -> Any:
     return value.detach().clone().requires_grad_(differentiable and value.is_floating_point())
 
 
-def _same(a: Any, b: Any) -> bool:
-    """Tell whether ``a`` is equal to ``b``, floating-point numbers nearly so."""
-    if isinstance(b, (tuple, list)):
-        return isinstance(a, (tuple, list)) and len(a) == len(b) and all(map(_same, a, b))
-    if isinstance(b, dict):
-        return isinstance(a, dict) and set(a) == set(b) and all(_same(a[key], b[key]) for key in b)
-    if isinstance(b, Tensor):
-        return (
-            isinstance(a, Tensor)
-            and a.shape == b.shape
-            and torch.allclose(
-                a.double(), b.double(), rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True
-            )
-        )
-    if isinstance(b, float):
-        if not isinstance(a, Real) or math.isnan(b):
-            return isinstance(a, Real) and math.isnan(a)
-        return math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
-    return not isinstance(a, Tensor) and bool(a == b)
-
-
-def _compare_kinds(where: str, answer: Any, wanted: Any, what: str = "ответ") -> None:
-    """Raise a ``CheckError`` unless ``answer`` is of the kind, shape and type of ``wanted``."""
-    if answer is None and wanted is not None:
-        raise CheckError(f"{where}: {what} — None. Не забыт ли return?")
-    if isinstance(wanted, (tuple, list)):
-        name = "кортеж" if isinstance(wanted, tuple) else "список"
-        came = _kind(answer)
-        if type(answer) is type(wanted):
-            came = f"{name} из {len(answer)}"
-        if came != f"{name} из {len(wanted)}":
-            raise CheckError(f"{where}: {what} — {came}, а нужен {name} из {len(wanted)}.")
-        for number, (one, other) in enumerate(zip(answer, wanted, strict=True), 1):
-            _compare_kinds(where, one, other, f"{what}, часть {number},")
-    elif isinstance(wanted, dict):
-        if not isinstance(answer, dict):
-            raise CheckError(f"{where}: {what} — {_kind(answer)}, а нужен словарь, dict.")
-        if set(answer) != set(wanted):
-            odd = sorted(set(answer) ^ set(wanted), key=repr)[0]
-            trouble = "лишний ключ" if odd in answer else "нет ключа"
-            raise CheckError(f"{where}: {what} — словарь, и в нём {trouble} {shown(odd)}.")
-        for key in wanted:
-            _compare_kinds(where, answer[key], wanted[key], f"{what}, ключ {shown(key)},")
-    elif isinstance(wanted, Tensor):
-        if not isinstance(answer, Tensor):
-            raise CheckError(f"{where}: {what} — {_kind(answer)}, а нужен torch.Tensor.")
-        if answer.shape != wanted.shape:
-            raise CheckError(
-                f"{where}: {what} формы {tuple(answer.shape)}, а нужна {tuple(wanted.shape)}."
-            )
-        if answer.dtype != wanted.dtype:
-            raise CheckError(
-                f"{where}: {what} типа {answer.dtype}, а аргументы и верный ответ — "
-                f"{wanted.dtype}. Новые тензоры создавайте того же типа: x.new_zeros(…)."
-            )
-    elif isinstance(answer, bool) != isinstance(wanted, bool) or not isinstance(
-        answer, Real if isinstance(wanted, float) else type(wanted)
-    ):
-        raise CheckError(f"{where}: {what} — {_kind(answer)}, а нужен {type(wanted).__name__}.")
-
-
-def _kind(value: object) -> str:
-    return f"{shown(value, 30)} ({type(value).__name__})"
-
-
 def _hint(task: Task, answer: Any, arguments: tuple[Any, ...]) -> str | None:
     """Return the hint of the mistake that gives the same ``answer``, or None."""
     for words, mistake in task.mistakes.items():
         try:
-            if _same(answer, mistake(*_fresh(arguments, task.differentiable))):
+            if same(answer, mistake(*_fresh(arguments, task.differentiable))):
                 return words
         except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):
             # Not every mistake can be made on every call.
             continue
     return None
-
-
-def _gap(answer: Any, wanted: Any, part: str = "") -> str:
-    """Return where an answer is farthest from the right one."""
-    if isinstance(wanted, (tuple, list, dict)):
-        places = wanted if isinstance(wanted, dict) else range(len(wanted))
-        place = next(key for key in places if not _same(answer[key], wanted[key]))
-        name = f"ключе {shown(place)}" if isinstance(wanted, dict) else f"части {place + 1}"
-        return _gap(answer[place], wanted[place], f"{part} в {name}")
-    if not isinstance(wanted, Tensor):
-        return f"ответ{part} — {shown(answer)}, а верный — {shown(wanted)}."
-    apart = (answer.detach().double() - wanted.detach().double()).abs().nan_to_num(torch.inf)
-    index = tuple(int(i) for i in torch.unravel_index(apart.argmax(), apart.shape))
-    place = f" на месте {list(index)}" if index else ""
-    return (
-        f"числа не те. Дальше всего от верных ответ{part}{place}: {answer[index].item():.6g}, а "
-        f"верный — {wanted[index].item():.6g}."
-    )
 
 
 def _gradients(answer: Any, arguments: tuple[Any, ...]) -> list[Any]:

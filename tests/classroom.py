@@ -8,8 +8,7 @@ from pathlib import Path
 
 import nbformat
 
-from coursekit.teaching.grading import release_of
-from coursekit.teaching.submissions import told
+from coursekit.teaching.released import release_of, told
 from coursekit.variants import TAG
 
 FOLDER = Path(__file__).resolve().parent / "classroom"

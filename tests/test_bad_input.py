@@ -62,9 +62,14 @@ UNTRIED = {
     "batching": {"Batch": RECORD, "Batches": "a protocol", "answer": INNER},
     "beam": {"Hypothesis": RECORD},
     "cells": {"Weights": RECORD, "LSTMGates": RECORD, "GRUGates": RECORD},
+    "comparing": {
+        "CheckError": "an error",
+        "same": INNER,
+        "compare_kinds": INNER,
+        "gap": INNER,
+    },
     "checks": {
         "Task": RECORD,
-        "CheckError": "an error",
         "Observed": RECORD,
         "observe": INNER,
         "judge": INNER,

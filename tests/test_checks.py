@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import coursekit.tasks
-from coursekit.checks import TOLERANCE, CheckError, Task, check
+from coursekit.checks import Task, check
+from coursekit.comparing import TOLERANCE, CheckError
 from coursekit.tasks import lstm
 from coursekit.variants import common
 

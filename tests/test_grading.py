@@ -19,6 +19,8 @@ from nbgrader.api import Gradebook
 
 from coursekit.__main__ import main, read_students
 from coursekit.teaching import gradebook, similarity
+from coursekit.teaching.classes import grade_all
+from coursekit.teaching.files import slug
 from coursekit.teaching.grading import (
     FAILED,
     FORBIDDEN,
@@ -31,17 +33,14 @@ from coursekit.teaching.grading import (
     WRONG,
     Graded,
     Verdict,
-    forbidden_in,
-    grade_all,
     grade_one,
-    points_of,
-    release_of,
-    slug,
 )
 from coursekit.teaching.personal import draw, owner, personal
+from coursekit.teaching.released import points_of, release_of, told
 from coursekit.teaching.sandbox import bubblewrap
 from coursekit.teaching.secrecy import keyed, make_secret, read_secret, seed
-from coursekit.teaching.submissions import Submission, defined, read, told
+from coursekit.teaching.submissions import Submission, read
+from coursekit.teaching.syntax import defined, forbidden_in
 from coursekit.variants import COMMON, TAG, common
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -121,7 +120,7 @@ def test_the_pages_say_what_was_found_and_run_nothing(graded_class):
     assert "взято готовое: torch.nn.LSTM" in summary
     boris = (folder / "feedback" / f"{slug('Борис Лодочников')}.html").read_text(encoding="utf-8")
     assert "кандидат C̃ — это tanh" in boris
-    assert "Здесь вызвана gates, а она неверна: сначала её." in boris
+    assert "Здесь вызвана gates, а её итог — «неверно»: сначала её." in boris
     for page in [folder / "summary.html", *(folder / "feedback").iterdir()]:
         text = page.read_text(encoding="utf-8")
         assert "<script" not in text
@@ -277,6 +276,23 @@ def test_an_odd_source_costs_no_other_submission_anything(odd, tmp_path):
     found = {one.student: one for one in grade_all(class_, "lstm", SECRET, tmp_path)}
     assert set(states(found["анна"]).values()) == {RIGHT, WAITS}
     assert set(states(found["odd"]).values()) <= {RIGHT, WAITS, UNREAD, FAILED, WRONG, FORBIDDEN}
+
+
+@needs_walls
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("def gates(x, h, W, b)\n    return x", "SyntaxError: expected ':'"),
+        ("1 / 0\ndef gates(x, h, W, b):\n    return x", "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_cell_that_defines_nothing_says_why(source, said):
+    notebook = of_class("Анна Береговая")
+    with_cell(notebook, "gates", source)
+    graded = grade_one(handed_in(notebook), "lstm", SECRET)
+    verdict = graded.verdicts["gates"]
+    assert verdict.state == FAILED
+    assert verdict.message.startswith(f"ячейка остановилась с ошибкой {said}")
 
 
 def test_a_book_is_no_solution():

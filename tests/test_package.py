@@ -23,7 +23,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 ORDER = (
     "arguments downloads datasets text vocab tensors batching metrics cells attention layers "
     "losses models seq2seq checkpoints processes training estimators beam generation translation "
-    "probes plots checks variants"
+    "probes plots comparing checks variants"
 ).split()
 
 

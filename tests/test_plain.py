@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coursekit.checks import _same
+from coursekit.comparing import same
 from coursekit.teaching.plain import DTYPES, decode, encode
 
 shapes = st.lists(st.integers(0, 3), max_size=3)
@@ -61,7 +61,7 @@ def test_a_tensor_comes_without_its_graph_and_its_strides():
 def test_odd_things_leave_their_names(value):
     came = decode(json.loads(json.dumps(encode(value))))
     assert type(came).__name__ == type(value).__name__
-    assert not _same(came, 0)
+    assert not same(came, 0)
 
 
 def test_a_student_whose_repr_fails_is_no_trouble():

@@ -13,10 +13,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from coursekit.checks import CheckError, judge
+from coursekit.checks import judge
+from coursekit.comparing import CheckError
 from coursekit.tasks import lstm
 from coursekit.teaching import sandbox
-from coursekit.teaching.sandbox import GarbledError, StoppedError, Worker, bubblewrap, check_walls
+from coursekit.teaching.sandbox import (
+    GarbledError,
+    RaisedError,
+    StoppedError,
+    Worker,
+    bubblewrap,
+    check_walls,
+)
 
 WALLS = bubblewrap() is not None
 needs_walls = pytest.mark.skipif(not WALLS, reason="bubblewrap is not installed")
@@ -66,14 +74,14 @@ MACHINE_CODE = {
 
 RUN_WITHOUT = """
 import json, sys
-from coursekit.teaching.sandbox import GarbledError, StoppedError, Worker
+from coursekit.teaching.sandbox import GarbledError, RaisedError, StoppedError, Worker
 cells = json.loads(sys.argv[1])
 said = []
 for cell in cells:
     with Worker(seconds=2, walls=False) as worker:
         try:
             worker.run(cell)
-        except (RuntimeError, StoppedError, GarbledError) as error:
+        except (RaisedError, StoppedError, GarbledError) as error:
             said.append(f"{type(error).__name__}: {error}")
         else:
             said.append("done")
@@ -145,9 +153,9 @@ def test_a_wrong_function_meets_its_hint_there_too(worker):
 
 @needs_walls
 def test_an_error_of_a_cell_comes_in_its_words(worker):
-    with pytest.raises(RuntimeError, match="ZeroDivisionError: division by zero"):
+    with pytest.raises(RaisedError, match="ZeroDivisionError: division by zero"):
         worker.run("1 / 0")
-    with pytest.raises(RuntimeError, match="SystemExit"):
+    with pytest.raises(RaisedError, match="SystemExit"):
         worker.run("import sys; sys.exit()")
 
 
@@ -155,7 +163,7 @@ def test_an_error_of_a_cell_comes_in_its_words(worker):
 def test_answers_of_the_course_are_not_there(worker):
     worker.run("from coursekit.tasks import lstm as tasks\nfrom coursekit.checks import check")
     worker.run("check(tasks.GATES, gates)\nassert type(tasks.gates).__name__ == 'Silent'")
-    with pytest.raises(RuntimeError, match="решения курса"):
+    with pytest.raises(RaisedError, match="решения курса"):
         worker.run("import coursekit\nopen(coursekit.__path__[0] + '/tasks/lstm.py')")
 
 
@@ -166,7 +174,7 @@ def test_a_trick_is_contained_by_bubblewrap(trick, home):
     cell, words = HOSTILE[trick]
     began = time.monotonic()
     with Worker(seconds=2) as worker:
-        with pytest.raises((RuntimeError, StoppedError)) as error:
+        with pytest.raises((RaisedError, StoppedError)) as error:
             worker.run(filled(cell, home))
         assert words.lower() in str(error.value).lower()
     assert (home / "secret").read_text(encoding="utf-8") == "тайна преподавателя"
@@ -179,7 +187,7 @@ def test_a_trick_is_contained_by_bubblewrap(trick, home):
 @needs_walls
 @pytest.mark.parametrize("trick", MACHINE_CODE)
 def test_machine_code_meets_bubblewrap(trick, home):
-    with Worker(seconds=5) as worker, pytest.raises((RuntimeError, StoppedError)):
+    with Worker(seconds=5) as worker, pytest.raises((RaisedError, StoppedError)):
         worker.run(filled(MACHINE_CODE[trick], home))
 
 
@@ -243,7 +251,7 @@ def test_a_worker_that_lies_gets_nothing(lie):
         worker.run("def gates(x, h, W, b):\n    return x, h, x, h")
         try:
             worker.run(lie)
-        except (RuntimeError, GarbledError, StoppedError):
+        except (RaisedError, GarbledError, StoppedError):
             return
         label, arguments = next(lstm.GATES.cases(torch.Generator().manual_seed(5)))
         with pytest.raises((CheckError, GarbledError, StoppedError)):

@@ -8,16 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coursekit.teaching.grading import release_of
-from coursekit.teaching.submissions import (
-    collect,
-    defined,
-    only_imports,
-    python,
-    read,
-    repair,
-    told,
-)
+from coursekit.teaching.released import release_of, told
+from coursekit.teaching.repair import repair
+from coursekit.teaching.submissions import collect, read
+from coursekit.teaching.syntax import defined, only_imports, python
 
 RELEASE = release_of("lstm")
 SOLVED = "def {name}(x, h, W, b):\n    return x"

@@ -21,7 +21,9 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import CheckCellMetadata, SaveAutoGrades, SaveCells
 from traitlets.config import Config
 
-from coursekit.teaching.grading import MARKED, RIGHT, UNREAD, WAITS, Graded, points_of, slug, write
+from coursekit.teaching.files import slug, write
+from coursekit.teaching.grading import MARKED, RIGHT, UNREAD, WAITS, Graded
+from coursekit.teaching.released import points_of
 
 COLUMNS = ("student", "task", "points", "max", "state", "message")
 

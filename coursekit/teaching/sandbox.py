@@ -43,6 +43,18 @@ class StoppedError(Exception):
     """The student's process ended before it answered; the message is for the student."""
 
 
+class LateError(StoppedError):
+    """The student's process was ended for the time it took."""
+
+
+class RaisedError(Exception):
+    """A student's cell raised an exception: its words, and in ``raised`` the name of its type."""
+
+    def __init__(self, words: str, raised: str) -> None:
+        super().__init__(words)
+        self.raised = raised
+
+
 class GarbledError(Exception):
     """The student's process said what no honest one says."""
 
@@ -196,10 +208,10 @@ class Worker:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def run(self, source: str) -> None:
-        """Execute a cell; a ``RuntimeError`` has the student's exception in its words."""
+        """Execute a cell; a ``RaisedError`` has the student's exception in its words."""
         said = self._ask({"run": source})
         if "error" in said:
-            raise RuntimeError(str(said["error"])[:2000])
+            raise RaisedError(_short(said["error"]), _short(said.get("raised")))
 
     def call(
         self,
@@ -220,12 +232,12 @@ class Worker:
         try:
             error, entered = said["error"], said["entered"]
             if error is not None:
-                return Observed(error=str(error)[:2000])
+                return Observed(error=_short(error), raised=_short(said["raised"]))
             seen = Observed(
                 decode(said["answer"]),
                 decode(said["arguments"]),
                 decode(said["gradients"]),
-                None if entered is None else str(entered)[:200],
+                None if entered is None else _short(entered),
                 int(said["operations"]),
             )
         except (LookupError, TypeError, ValueError, RuntimeError, RecursionError) as error:
@@ -247,7 +259,7 @@ class Worker:
         try:
             said = json.loads(self.answers.recv_bytes(ANSWER_SIZE))
         except (EOFError, OSError):
-            raise StoppedError(self._why(seconds)) from None
+            raise self._why(seconds) from None
         except (ValueError, RecursionError) as error:
             raise GarbledError(str(error)[:200]) from error
         finally:
@@ -260,14 +272,20 @@ class Worker:
         self.expired = True
         self.process.kill()
 
-    def _why(self, seconds: float) -> str:
+    def _why(self, seconds: float) -> StoppedError:
         if self.expired:
-            return f"время вышло: больше {seconds:g} с"
+            return LateError(f"время вышло: больше {seconds:g} с")
         try:
             status = self.process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             self.process.kill()
         else:
             if status in (-signal.SIGXCPU, 128 + signal.SIGXCPU):
-                return f"время вышло: больше {self.seconds:g} с процессора"
-        return "процесс завершился, не ответив: его остановил сам код или нехватка памяти"
+                return LateError(f"время вышло: больше {self.seconds:g} с процессора")
+        words = "процесс завершился, не ответив: его остановил сам код или нехватка памяти"
+        return StoppedError(words)
+
+
+def _short(words: object) -> str:
+    """Return what a student's process says, as much of it as anybody reads."""
+    return str(words)[:2000]

@@ -15,7 +15,7 @@ from copydetect import CodeFingerprint, compare_files
 from copydetect.utils import highlight_overlap
 from nbformat import NotebookNode
 
-from coursekit.teaching.submissions import python
+from coursekit.teaching.syntax import python
 
 # Characters of code without names that must be the same at the least, and all places are compared.
 SHORTEST, WINDOW = 25, 1

@@ -167,9 +167,13 @@ def answer(request: dict[str, Any], names: dict[str, Any]) -> dict[str, Any]:
         try:
             exec(compile(request["run"], "<ячейка>", "exec"), names)
         except (Exception, SystemExit) as error:
-            return {"error": f"{type(error).__name__}: {error}"[:2000]}
-        return {"functions": [name for name, value in names.items() if callable(value)]}
-    function: Callable[..., Any] = names[request["call"]]
+            words = f"{type(error).__name__}: {error}"[:2000]
+            return {"error": words, "raised": type(error).__name__}
+        return {}
+    name = request["call"]
+    if name not in names:
+        return {"error": f"NameError: {name}", "raised": "NameError", "entered": None}
+    function: Callable[..., Any] = names[name]
     seen = checks.observe(
         function, request["arguments"], request["forbidden"], request["differentiable"]
     )
@@ -180,6 +184,7 @@ def answer(request: dict[str, Any], names: dict[str, Any]) -> dict[str, Any]:
         "entered": seen.entered,
         "operations": seen.operations,
         "error": seen.error and seen.error[:2000],
+        "raised": seen.raised,
     }
 
 
