@@ -12,7 +12,7 @@ WORK ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: book serve pdf kit test test-site test-cuda lint notebooks assignments repository lock bench clean
+.PHONY: book serve links pdf kit test test-site test-cuda lint notebooks assignments repository lock bench clean
 
 book: $(READY)
 	$(BIN)/jupyter-book build . -W -n --keep-going -q
@@ -21,6 +21,10 @@ book: $(READY)
 serve: book
 	@echo "Книга: http://localhost:$(PORT)/ — остановить: Ctrl+C"
 	$(BIN)/python -m http.server --directory _build/html --bind 127.0.0.1 $(PORT)
+
+# Do the addresses outside the book still answer? Asks them all.
+links: $(READY)
+	$(BIN)/jupyter-book build . --builder linkcheck --path-output _build/links --keep-going -q
 
 # The whole book for paper; needs Chromium or Chrome.
 pdf: book

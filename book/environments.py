@@ -9,6 +9,7 @@ locked    the versions that CI has verified
 newest    the newest versions that the extras allow
 colab     what Colab has before the first cell, an empty folder, and the first cell as it stands
 binder    the pip part of environment.yml, and at most 2 GB of memory
+cuda      the verified versions on the GPU of this machine
 
 Each environment is made anew. Colab's first cell installs from the address of the repository; here
 git maps that address to this checkout, of which it sees what is committed.
@@ -40,12 +41,13 @@ BINDER_MEGABYTES = 2048
 CELL_SECONDS = 900
 # The kernel of Linux counts it anew for each program; getrusage begins with what its parent used.
 PEAK = "print(next(s.split()[1] for s in open('/proc/self/status') if s.startswith('VmHWM')))"
+CUDA = "import torch\nassert torch.cuda.is_available(), 'no CUDA device'"
 
 
 def requirements(environment: str) -> list[str]:
     """Return the arguments of ``pip install`` that make an environment."""
     locked = ["-c", str(ROOT / "constraints.txt")]
-    if environment == "locked":
+    if environment in ("locked", "cuda"):
         return [*locked, "-e", f"{ROOT}[book]"]
     if environment == "newest":
         return ["-e", f"{ROOT}[book]"]
@@ -88,6 +90,8 @@ def run(path: Path, environment: str, python: Path) -> dict[str, object]:
     notebook = nbformat.read(path, as_version=4)
     if environment == "colab":
         notebooks.write_setup(notebook, ADDRESS)
+    if environment == "cuda":
+        notebook.cells.insert(0, nbformat.v4.new_code_cell(CUDA))
     notebook.cells.append(nbformat.v4.new_code_cell(PEAK))
     row: dict[str, object] = {
         "notebook": path.relative_to(ROOT).as_posix(),
@@ -133,7 +137,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("environment", choices=["locked", "newest", "colab", "binder", "merge"])
+    environments = ["locked", "newest", "colab", "binder", "cuda"]
+    parser.add_argument("environment", choices=[*environments, "merge"])
     parser.add_argument("notebooks", nargs="*", type=Path)
     parser.add_argument("--out", type=Path, default=RESULTS)
     asked = parser.parse_args()

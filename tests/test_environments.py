@@ -62,6 +62,11 @@ def test_what_binder_has_no_memory_for_is_red(measured, monkeypatch):
     assert "MB of memory" in measured("1", environment="binder")["error"]
 
 
+def test_a_gpu_that_is_not_there_is_red(measured, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert measured("1", environment="cuda")["error"] == "AssertionError: no CUDA device"
+
+
 def test_a_kernel_that_dies_is_red(measured):
     assert "DeadKernelError" in measured("import os; os._exit(1)")["error"]
 
