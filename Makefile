@@ -14,9 +14,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: book serve links pdf kit test test-site test-cuda lint notebooks assignments repository lock bench clean
 
-book: $(READY)
+book: $(READY) _build/drawn
 	$(BIN)/jupyter-book build . -W -n --keep-going -q
 	@echo "Книга готова: file://$(CURDIR)/_build/html/index.html — или make serve"
+
+# Sphinx does not see that the contents, or what draws every page, have changed.
+_build/drawn: _toc.yml $(wildcard book/_ext/*.py book/_templates/*)
+	rm -rf _build/html _build/.doctrees
+	mkdir -p $(@D) && touch $@
 
 serve: book
 	@echo "Книга: http://localhost:$(PORT)/ — остановить: Ctrl+C"

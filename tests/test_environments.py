@@ -103,8 +103,8 @@ def test_the_table_is_red_where_something_does_not_work():
     ]
     text = status_page.table(rows, {"book/a": "Глава А"}).astext()
     assert "Глава А" in text
-    assert "проверенные версии (1200 МБ)" in text
-    assert "работает: 5 с, 9 МБ, d" in text
+    assert "проверенные версии (1200\xa0МБ)" in text
+    assert "работает: 5\xa0с, 9\xa0МБ, d" in text
     assert "НЕ РАБОТАЕТ: KeyError: x" in text
     assert text.count("не запускалось") == 2
     assert "видеокарта" not in text

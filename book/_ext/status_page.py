@@ -24,7 +24,7 @@ def said(row: dict[str, object] | None) -> nodes.paragraph:
     if "error" in row:
         words = f"НЕ РАБОТАЕТ: {row['error']}"
         return nodes.paragraph(text=f"{words}, {row['date']}", classes=["does-not-work"])
-    text = f"работает: {row['seconds']} с, {row['megabytes']} МБ, {row['date']}"
+    text = f"работает: {row['seconds']}\xa0с, {row['megabytes']}\xa0МБ, {row['date']}"
     return nodes.paragraph(text=text)
 
 
@@ -36,7 +36,7 @@ def table(rows: list[dict[str, object]], titles: dict[str, str]) -> nodes.table:
     group += [nodes.colspec(colwidth=1) for _ in range(1 + len(tried))]
     head, body = nodes.thead(), nodes.tbody()
     disk = {str(row["environment"]): row["disk"] for row in rows}
-    top = ["Глава", *(f"{ENVIRONMENTS[name]} ({disk[name]} МБ)" for name in tried)]
+    top = ["Глава", *(f"{ENVIRONMENTS[name]} ({disk[name]}\xa0МБ)" for name in tried)]
     head += nodes.row("", *(nodes.entry("", nodes.paragraph(text=word)) for word in top))
     for notebook in sorted({str(row["notebook"]) for row in rows}):
         name = notebook.removesuffix(".ipynb")
