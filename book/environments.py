@@ -8,7 +8,7 @@
 locked    the versions that CI has verified
 newest    the newest versions that the extras allow
 colab     what Colab has before the first cell, an empty folder, and the first cell as it stands
-binder    the pip part of environment.yml, and at most 2 GB of memory
+binder    the pip part of environment.yml, and at most 2 GB of memory; repo2docker reads it first
 cuda      the verified versions on the GPU of this machine
 
 Each environment is made anew. Colab's first cell installs from the address of the repository; here
@@ -77,6 +77,14 @@ def make(environment: str, folder: Path) -> Path:
     command = [str(python), "-m", "pip", "install", "-q", *requirements(environment)]
     subprocess.run(command, check=True)
     return python
+
+
+def check_binder_reads(folder: Path) -> None:
+    """Let Binder's own program read the repository; nothing is built here."""
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    program = folder / "bin" / "repo2docker"
+    subprocess.run([program.with_name("pip"), "install", "-q", "jupyter-repo2docker"], check=True)
+    subprocess.run([program, "--no-build", str(ROOT)], check=True, capture_output=True)
 
 
 def size(folder: Path) -> int:
@@ -153,6 +161,8 @@ def main() -> None:
     os.environ["GIT_CONFIG_VALUE_0"] = ADDRESS
     rows = []
     with tempfile.TemporaryDirectory() as folder:
+        if asked.environment == "binder":
+            check_binder_reads(Path(folder) / "binder")
         first = Path(folder) / "first"
         python = make(asked.environment, first)
         brought = size(first)
