@@ -19,7 +19,7 @@ book: $(READY) _build/drawn
 	@echo "Книга готова: file://$(CURDIR)/_build/html/index.html — или make serve"
 
 # Sphinx does not see that the contents, or what draws every page, have changed.
-_build/drawn: _toc.yml $(wildcard book/_ext/*.py book/_templates/*)
+_build/drawn: _toc.yml $(wildcard book/_ext/*.py book/_static/* book/_templates/*)
 	rm -rf _build/html _build/.doctrees
 	mkdir -p $(@D) && touch $@
 

@@ -23,9 +23,9 @@ SITE = ROOT / "_build" / "html"
 TARGET = ROOT / "_build" / "book.pdf"
 WHOLE = "book/whole.html"  # exists only while it is printed
 
-# Formulas drawn, pictures and fonts there: only then the printer may start.
+# Pictures and fonts are there: only then the printer may start.
 READY = """async () => {
-  await window.MathJax?.startup?.promise;
+  for (const image of document.images) image.loading = 'eager';
   await Promise.all([...document.images].map(image => image.decode()));
   await document.fonts.ready;
 }"""
@@ -69,11 +69,9 @@ def chapter(site: Path, name: str, names: list[str]) -> Tag:
 
 
 def whole(site: Path, names: list[str]) -> str:
-    """Return one page with the text of all, in the frame of the first that has formulas."""
+    """Return one page with the text of all, in the frame of the first."""
     chapters = [chapter(site, name, names) for name in names]
-    frames = (parse(site, name) for name in names)
-    frame = next((frame for frame in frames if frame.select_one("article .math")), None)
-    frame = frame or parse(site, names[0])
+    frame = parse(site, names[0])
     article = frame.select_one("article")
     article.clear()
     article.extend(chapters)

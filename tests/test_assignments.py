@@ -8,6 +8,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+import assignments
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
@@ -15,13 +16,10 @@ from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
+from coursekit import variants
+from coursekit.checks import Task
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "book"))
-
-import assignments  # noqa: E402
-
-from coursekit import variants  # noqa: E402
-from coursekit.checks import Task  # noqa: E402
 
 SOURCES = assignments.sources()
 by_name = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)

@@ -1,30 +1,27 @@
 """What the benchmarks compare is the same work: at a tiny size, and without a look at the clock."""
 
 import json
-import sys
 from copy import deepcopy
 from pathlib import Path
 
+import generation
+import imports
+import lemmas
+import loops
 import pymorphy3
 import pytest
+import run
+import shakespeare
 import torch
+import words
+from side_by_side import Figure, Ratio, figure, in_turn, ratio
+
+from coursekit import datasets
+from coursekit.batching import StreamBatches
+from coursekit.training import evaluate
+from coursekit.vocab import Vocab
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "benchmarks"))
-
-import generation  # noqa: E402
-import imports  # noqa: E402
-import lemmas  # noqa: E402
-import loops  # noqa: E402
-import run  # noqa: E402
-import shakespeare  # noqa: E402
-import words  # noqa: E402
-from side_by_side import Figure, Ratio, figure, in_turn, ratio  # noqa: E402
-
-from coursekit import datasets  # noqa: E402
-from coursekit.batching import StreamBatches  # noqa: E402
-from coursekit.training import evaluate  # noqa: E402
-from coursekit.vocab import Vocab  # noqa: E402
 
 pytestmark = pytest.mark.slow
 

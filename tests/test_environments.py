@@ -4,15 +4,13 @@ import json
 import sys
 from pathlib import Path
 
+import environments
 import nbformat
 import pytest
+import status_page
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "book"), str(ROOT / "book" / "_ext")]
-
-import environments  # noqa: E402
-import status_page  # noqa: E402
 
 
 def test_binder_installs_what_environment_yml_says():

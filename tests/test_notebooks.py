@@ -2,16 +2,13 @@
 
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import nbformat
+import notebooks
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "book"))
-
-import notebooks  # noqa: E402
 
 PATHS = notebooks.notebooks()
 CHAPTERS = [path for path in PATHS if re.match(r"\d\d-", path.name)]

@@ -1,17 +1,13 @@
 """`make links` against a registry of DOIs on this machine."""
 
 import json
-import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import outside_links
 import pytest
 from sphinx.application import Sphinx
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "book" / "_ext"))
-
-import outside_links
 
 
 class Registry(BaseHTTPRequestHandler):

@@ -4,11 +4,17 @@ import re
 import shutil
 from urllib.parse import unquote, urlsplit
 
+import imagesize
+import light_site
+import native_math
 import pytest
 from bs4 import BeautifulSoup
 from built_site import ROOT, build
+from fontTools.ttLib import TTFont
 
 pytestmark = pytest.mark.slow
+
+THEME_STYLE = "_static/styles/pydata-sphinx-theme.css"
 
 
 @pytest.fixture(scope="module")
@@ -44,18 +50,78 @@ def test_no_page_asks_another_host(site, pages):
         assert not re.search(r"(url\(|@import)\s*[\"']?https?:", text), style
 
 
-def test_formulas_are_drawn_by_the_sites_own_mathjax(site, pages):
-    page = site / "book" / "02-tfidf.html"
-    (script,) = [s for s in pages[page].find_all("script") if "mathjax" in (s.get("src") or "")]
-    assert (page.parent / urlsplit(script["src"]).path).resolve().is_file()
-    assert list((site / "mathjax").rglob("*.woff"))
+def test_formulas_are_mathml_in_a_font_that_has_their_signs(site, pages):
+    font = TTFont(site / "_static" / native_math.FONT)
+    known, signs = font.getBestCmap(), set()
+    for path, page in pages.items():
+        for formula in page.select(".math"):
+            assert formula.math, (path.name, formula.text)
+            assert "\\" not in formula.text, (path.name, formula.text)
+            signs |= {sign for part in formula.find_all(["mi", "mn", "mo"]) for sign in part.text}
+    assert len(signs) > 100
+    assert not {sign for sign in signs | {"√"} if ord(sign) not in known}
+    assert font["MATH"].table.MathVariants.MinConnectorOverlap > 0
+
+
+def test_one_style_sheet_has_what_the_pages_use_and_no_more(site, pages):
+    style = (site / light_site.STYLE).read_text(encoding="utf-8")
+    assert len(style) < 200_000 < len((site / THEME_STYLE).read_text(encoding="utf-8"))
+    for word in (".admonition", ".bd-sidebar-primary", ".copybtn", ".fa-download", "@media print"):
+        assert word in style, word
+    assert ".fa-poo" not in style
+    icons = TTFont(site / light_site.ICONS).getBestCmap()
+    assert len(icons) > 20
+    assert set(icons) <= {ord(sign) for sign in style}
+    for path, page in pages.items():
+        sheets = page.find_all("link", rel="stylesheet")
+        if path != site / "index.html":  # it only leads to the home page
+            (sheet,) = sheets
+            found = (path.parent / urlsplit(sheet["href"]).path).resolve()
+            assert found == (site / light_site.STYLE).resolve()
+    for address in re.findall(r"url\(\"(?!data:)([^\"]+)", style):
+        assert (site / light_site.STYLE).parent.joinpath(address).is_file(), address
+
+
+def test_no_script_keeps_the_text_waiting(pages):
+    for path, page in pages.items():
+        for script in page.find_all("script", src=True):
+            assert script.has_attr("defer") or script.has_attr("async"), (path.name, script["src"])
+        # What stands in the page itself must not need what comes later.
+        for script in page.find_all("script", src=False, type=lambda kind: kind != "module"):
+            assert "DOCUMENTATION_OPTIONS" not in script.text, path.name
+
+
+def test_pictures_come_when_they_are_near_into_a_place_of_their_size(site, pages):
+    for path, page in pages.items():
+        for picture in page.select("article img"):
+            file = path.parent / unquote(picture["src"])
+            width, height = imagesize.get(file)
+            assert picture["loading"] == "lazy", (path.name, picture["src"])
+            assert (picture["width"], picture["height"]) == (f"{width:.0f}", f"{height:.0f}")
+
+
+@pytest.mark.parametrize(
+    ("rule", "kept"),
+    [
+        (".here {a: b}", ".here{a: b}"),
+        (".here, .gone {a: b}", ".here{a: b}"),
+        (".here .gone {a: b}", ""),
+        (".here:not(.gone) p {a: b}", ".here:not(.gone) p{a: b}"),
+        ("p > #there::after {a: b}", "p > #there::after{a: b}"),
+        ("@media print {.gone {a: b}}", ""),
+        ("@media print {.here {a: b}}", "@media print {\n.here{a: b}\n}"),
+        ("@font-face {a: b}", "@font-face {a: b}"),
+    ],
+)
+def test_a_rule_is_kept_if_some_page_may_use_it(rule, kept, tmp_path):
+    (tmp_path / "some.css").write_text(rule, encoding="utf-8")
+    assert light_site.used_style(tmp_path, "some.css", {"here", "there"}).strip() == kept
 
 
 def test_a_page_loads_nothing_that_it_does_not_use(pages):
     for path, page in pages.items():
         scripts = [script.get("src") or "" for script in page.find_all("script")]
-        assert any("mathjax" in src for src in scripts) == bool(page.select(".math")), path.name
-        assert not any("fontawesome" in src for src in scripts), path.name
+        assert not any("mathjax" in src or "fontawesome" in src for src in scripts), path.name
 
 
 def test_internal_links_lead_somewhere(site, pages):

@@ -18,7 +18,7 @@ MARK = "'hashes-of-inline-scripts'"
 POLICY = {
     "default-src": "'none'",
     "script-src": f"'self' {MARK}",
-    # MathJax makes its style sheet in the page; pandas aligns cells by style attributes.
+    # pandas aligns cells by style attributes
     "style-src": "'self' 'unsafe-inline'",
     "img-src": "'self' data:",
     "font-src": "'self'",

@@ -18,6 +18,8 @@ CUTS = [
         "/>",
         """<link href="{{ pathto('_static/basic.css', 1) }}" rel="stylesheet" />""",
     ),
+    # Scripts that may come last would take the way from the style sheet.
+    ("{{ _webpack.head_js_preload() }}", "", ""),
     # The index of the search, half a megabyte too, on pages that do not search.
     ("{# Load Sphinx's built-in search tools", "{% endif %}", "{% endif %}"),
     # The table of contents once more, for the printer only.

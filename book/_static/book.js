@@ -5,9 +5,9 @@
   const root = document.documentElement;
 
   // Whatever scrolls inside itself is reached by keyboard as well. The theme cares for some of it,
-  // once, when nothing is unfolded yet and formulas are not drawn.
+  // once, when nothing is unfolded yet.
   const SCROLLERS = [
-    "pre", "mjx-container", "dt.sig", ".cell_output", ".cell_output > .output", ":is(p, li):has(> span.math)",
+    "pre", "div.math", "dt.sig", ".cell_output", ".cell_output > .output", ":is(p, li):has(> span.math)",
     ".pst-scrollable-table-container",
   ].map((selector) => `.bd-article ${selector}`).join(", ");
 
@@ -21,10 +21,7 @@
     }
   }
 
-  addEventListener("load", () => {
-    makeReachable();
-    window.MathJax?.startup?.promise?.then(makeReachable);
-  });
+  addEventListener("load", makeReachable);
   addEventListener("resize", makeReachable);
   document.addEventListener("toggle", makeReachable, true);
 
@@ -48,10 +45,12 @@
     for (const folded of document.querySelectorAll(".bd-article details:not([open])")) {
       change(folded, "open", true);
     }
-    for (const formula of document.querySelectorAll(".bd-article mjx-container[display]")) {
-      const scale = PAPER / (formula.firstElementChild.scrollWidth * LETTERS);
+    for (const formula of document.querySelectorAll(".bd-article div.math > math")) {
+      const signs = document.createRange();
+      signs.selectNodeContents(formula);
+      const scale = PAPER / (signs.getBoundingClientRect().width * LETTERS);
       if (scale < 1) {
-        change(formula.style, "fontSize", `${scale * parseFloat(formula.style.fontSize)}%`);
+        change(formula.style, "fontSize", `${scale}em`);
       }
     }
   });
