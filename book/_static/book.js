@@ -5,20 +5,33 @@
   const root = document.documentElement;
 
   // Whatever scrolls inside itself is reached by keyboard as well. The theme cares for some of it,
-  // once, when nothing is unfolded yet.
+  // once, when nothing is unfolded yet. Measuring lays out what is far from the window, so it is
+  // done bit by bit, when the reader does nothing.
   const SCROLLERS = [
     "pre", "div.math", "dt.sig", ".cell_output", ".cell_output > .output", ":is(p, li):has(> span.math)",
     ".pst-scrollable-table-container",
   ].map((selector) => `.bd-article ${selector}`).join(", ");
 
+  const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 1, { timeRemaining: () => 0 }));
+  let boxes = [];
+
   function makeReachable() {
-    for (const box of document.querySelectorAll(SCROLLERS)) {
+    if (!boxes.length) whenIdle(measure);
+    boxes = [...document.querySelectorAll(SCROLLERS)];
+  }
+
+  function measure(idle) {
+    let more = true;
+    while (more && boxes.length) {
+      const box = boxes.shift();
       if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight + 1) {
         box.tabIndex = 0;
       } else {
         box.removeAttribute("tabindex");
       }
+      more = idle.timeRemaining() > 5;
     }
+    if (boxes.length) whenIdle(measure);
   }
 
   addEventListener("load", makeReachable);
