@@ -26,6 +26,8 @@ WAITING = re.compile(r"<script(?=[^>]*\ssrc=)(?![^>]*\s(?:defer|async))")
 USING = re.compile(r"<script(?=>\s*(?:DOCUMENTATION_OPTIONS\.|Object\.assign\(Documentation\.))")
 PICTURE = re.compile(r'<img(?=\s)(?![^>]*\sloading=)(?=[^>]*\ssrc="([^"]*_images/[^"]+)")')
 ADDRESS = re.compile(r"""url\((?!["']?data:)["']?([^)"']+)["']?\)""")
+# What the theme looks for at once, to let the keyboard scroll it; book.js does so by and by.
+TAB_STOPS = re.compile(r'\["pre",[^\]]*"\.pst-scrollable-table-container"\]\.join\(", "\)')
 ICON = re.compile(r'url\([^)]*fa-solid-900\.woff2"\) format\("woff2"\)')
 
 
@@ -51,6 +53,10 @@ def lighten(app: Sphinx, exception: Exception | None) -> None:
     style = f'@charset "utf-8";\n{style}'
     style = cut_icons(site, style)
     (site / STYLE).write_text(style, encoding="utf-8")
+    theme = site / "_static/scripts/pydata-sphinx-theme.js"
+    theme.write_text(
+        TAB_STOPS.sub('"no-such"', theme.read_text(encoding="utf-8")), encoding="utf-8"
+    )
     version = sha256(style.encode()).hexdigest()[:8]
     for path, page in fresh.items():
         up = relpath(".", path.parent.relative_to(site).as_posix())
