@@ -59,6 +59,11 @@ def test_a_parenthesis_of_its_own_size_keeps_a_row_to_grow_in():
     assert '<msup><mrow><mo minsize="1.2em" maxsize="1.2em"' in mathml(r"\big(x\big)^2")
 
 
+def test_firefox_keeps_a_formula_that_stands_alone_in_its_line():
+    assert mathml("a, b", True).startswith('<math display="block"><mrow>')
+    assert '<mo largeop="false">⊙</mo>' in mathml(r"a \odot b")
+
+
 def test_columns_of_equations_meet_at_the_sign():
     made = mathml(r"\begin{aligned} a &= b && c \\ d &= e \end{aligned}", True)
     assert re.findall(r'<mtd class="([^"]*)">', made)[:4] == [

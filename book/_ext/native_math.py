@@ -38,6 +38,7 @@ SCRIPTS = {"msub", "msup", "msubsup", "munder", "munderover"}
 ORDINARY = {"ORD", "OPEN", "CLOSE"}
 OPENING, CLOSING, SIGNS = {"(", "[", "{"}, {")", "]", "}"}, {"−", "+", "±"}
 TIGHT = {".", "…", "⋯"}
+PRODUCTS = {"⊙", "⊗"}
 PRIME = "′"
 THIN = "0.167em"
 APPLY = "\u2061"  # between a function's name and its argument
@@ -68,7 +69,12 @@ def mathml(tex: str, display: bool = False) -> str:
     error = root.find(".//{*}merror")
     if error is not None:
         raise ValueError(f"{tex}: {error.get('data-mjx-error')}")
-    return ET.tostring(core(root), encoding="unicode", method="html")
+    formula = core(root)
+    if display:  # Firefox breaks a line that is no row
+        row = ET.Element("mrow")
+        row.extend(formula)
+        formula[:] = [row]
+    return ET.tostring(formula, encoding="unicode", method="html")
 
 
 def core(element: ET.Element) -> ET.Element:
@@ -87,6 +93,8 @@ def core(element: ET.Element) -> ET.Element:
         made.set("class", "monospace")
     if tag == "mo" and (kind in ORDINARY or made.text in TIGHT or str(made.text).isalpha()):
         _set_tight(made)
+    if tag == "mo" and made.text in PRODUCTS:
+        made.set("largeop", "false")  # Firefox draws them as it draws sums
     if tag == "mover" and made[1].tag == "mo":
         made.set("accent", "true")
     if tag in SCRIPTS:
