@@ -14,6 +14,7 @@ from fontTools.ttLib import TTFont
 
 pytestmark = pytest.mark.slow
 
+PLAIN = ["n", "nn", "p", "w"]  # names, modules, punctuation, spaces
 THEME_STYLE = "_static/styles/pydata-sphinx-theme.css"
 
 
@@ -80,6 +81,19 @@ def test_one_style_sheet_has_what_the_pages_use_and_no_more(site, pages):
             assert found == (site / light_site.STYLE).resolve()
     for address in re.findall(r"url\(\"(?!data:)([^\"]+)", style):
         assert (site / light_site.STYLE).parent.joinpath(address).is_file(), address
+
+
+def test_code_is_marked_only_where_it_has_a_colour(site, pages):
+    style = (site / light_site.STYLE).read_text(encoding="utf-8")
+    for theme in ("light", "dark"):
+        code = rf'\[data-theme="{theme}"\] \.highlight'
+        (around,) = re.findall(rf"{code}{{background: \S+; color: (#\w+)}}", style)
+        colours = [re.findall(rf"{code} \.{kind}{{color: (#\w+)}}", style) for kind in PLAIN]
+        assert colours == [[around]] * len(PLAIN)
+    page = pages[site / "book" / "06-lstm.html"]
+    marked = {name for span in page.select("pre span[class]") for name in span["class"]}
+    assert {"k", "nb", "mi"} <= marked
+    assert not marked & set(PLAIN)
 
 
 def test_no_script_keeps_the_text_waiting(pages):

@@ -2,7 +2,7 @@
 
 All style sheets become one, without the nine tenths that no page of this book uses; the web font of
 icons is cut to those that are shown; no script keeps the text waiting; pictures are fetched when
-they come near the window, into a place of their size.
+they come near the window, into a place of their size; code is marked only where it is coloured.
 """
 
 import html
@@ -26,6 +26,9 @@ WAITING = re.compile(r"<script(?=[^>]*\ssrc=)(?![^>]*\s(?:defer|async))")
 USING = re.compile(r"<script(?=>\s*(?:DOCUMENTATION_OPTIONS\.|Object\.assign\(Documentation\.))")
 PICTURE = re.compile(r'<img(?=\s)(?![^>]*\sloading=)(?=[^>]*\ssrc="([^"]*_images/[^"]+)")')
 ADDRESS = re.compile(r"""url\((?!["']?data:)["']?([^)"']+)["']?\)""")
+CODE = re.compile(r"<pre>.*?</pre>", re.DOTALL)
+# Names, punctuation and spaces, half of all elements, have the colour of the code around them.
+PLAIN = re.compile(r'<span class="(?:n|nn|p|w)">([^<]*)</span>')
 # What the theme looks for at once, to let the keyboard scroll it; book.js does so by and by.
 TAB_STOPS = re.compile(r'\["pre",[^\]]*"\.pst-scrollable-table-container"\]\.join\(", "\)')
 ICON = re.compile(r'url\([^)]*fa-solid-900\.woff2"\) format\("woff2"\)')
@@ -66,6 +69,7 @@ def lighten(app: Sphinx, exception: Exception | None) -> None:
         page = WAITING.sub("<script defer", page)
         page = USING.sub('<script type="module"', page)
         page = PICTURE.sub(lambda found, path=path: _picture(path, found), page)
+        page = CODE.sub(lambda found: PLAIN.sub(r"\1", found[0]), page)
         path.write_text(page, encoding="utf-8")
 
 

@@ -5,25 +5,33 @@
   const root = document.documentElement;
 
   // Whatever scrolls inside itself is reached by keyboard as well. The theme cares for some of it,
-  // once, when nothing is unfolded yet. Measuring lays out what is far from the window, so it is
-  // done bit by bit, when the reader does nothing.
+  // once, when nothing is unfolded yet. Sections far from the window are not laid out at first
+  // (book.css); here they are, one by one, when the reader does nothing, and then measured.
   const SCROLLERS = [
     "pre", "div.math", "dt.sig", ".cell_output", ".cell_output > .output", ":is(p, li):has(> span.math)",
     ".pst-scrollable-table-container",
   ].map((selector) => `.bd-article ${selector}`).join(", ");
 
   const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 1, { timeRemaining: () => 0 }));
-  let boxes = [];
+  let boxes = [...document.querySelectorAll(".bd-article > section > section")];
+  // Whoever was sent to a place must find it where it will stay.
+  if (location.hash) boxes.forEach((section) => { section.style.contentVisibility = "visible"; });
 
   function makeReachable() {
-    if (!boxes.length) whenIdle(measure);
-    boxes = [...document.querySelectorAll(SCROLLERS)];
+    const sections = boxes.filter((box) => box.matches("section"));
+    boxes = [...sections, ...document.querySelectorAll(SCROLLERS)];
+    whenIdle(measure);
   }
 
   function measure(idle) {
     let more = true;
     while (more && boxes.length) {
       const box = boxes.shift();
+      if (box.matches("section")) {
+        box.style.contentVisibility = "visible";
+        more = box.offsetHeight > 0 && idle.timeRemaining() > 20;
+        continue;
+      }
       if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight + 1) {
         box.tabIndex = 0;
       } else {
@@ -34,7 +42,11 @@
     if (boxes.length) whenIdle(measure);
   }
 
-  addEventListener("load", makeReachable);
+  addEventListener("load", () => {
+    makeReachable();
+    // The text is there: now the pictures, also those for which the reader will be underground.
+    document.querySelectorAll("img[loading=lazy]").forEach((picture) => { picture.loading = "eager"; });
+  });
   addEventListener("resize", makeReachable);
   document.addEventListener("toggle", makeReachable, true);
 
