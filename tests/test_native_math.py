@@ -45,6 +45,7 @@ def test_a_sign_belongs_to_its_number_and_a_difference_stands_apart():
     assert tight in mathml("-1")
     assert tight in mathml("x_{t-1}")  # TeX, too, leaves no space in an index
     assert tight not in mathml("x - 1")
+    assert "<mo>+</mo><mi>y</mi>" in mathml(r"x + \dots + y")
 
 
 def test_letters_come_from_their_own_alphabets():

@@ -36,7 +36,7 @@ KEPT |= {"movablelimits", "width", "lspace", "rspace", "accent", "class"}
 ROWS = {"math", "mrow", "mtd", "msqrt", "mstyle"}
 SCRIPTS = {"msub", "msup", "msubsup", "munder", "munderover"}
 ORDINARY = {"ORD", "OPEN", "CLOSE"}
-OPENING, CLOSING, SIGNS = {"(", "[", "{"}, {")", "]", "}"}, {"−", "+", "±"}
+OPENING, CLOSING, SIGNS = {"(", "[", "{"}, {")", "]", "}", "…", "⋯"}, {"−", "+", "±"}
 TIGHT = {".", "…", "⋯"}
 PRODUCTS = {"⊙", "⊗"}
 PRIME = "′"
@@ -100,6 +100,7 @@ def core(element: ET.Element) -> ET.Element:
     if tag in SCRIPTS:
         for sign in (sign for script in made[1:] for sign in script.iter("mo")):
             _set_tight(sign)
+        made[:] = [made[0], *(_small(script) for script in made[1:])]
     if tag == "msup" and made[1].text == PRIME:
         made.tag = "mrow"
     if tag == "mtable":
@@ -183,6 +184,15 @@ def _set_apart(row: ET.Element, names: set[int]) -> None:
             operand = child.tag != "mo" or sign in CLOSING
         spaced.append(child)
     row[:] = spaced
+
+
+def _small(script: ET.Element) -> ET.Element:
+    """Return a script that is small even if it is a text, whose own size the style sheet sets."""
+    if script.tag != "mtext":
+        return script
+    row = ET.Element("mrow")
+    row.append(script)
+    return row
 
 
 def _set_tight(sign: ET.Element) -> None:

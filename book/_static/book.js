@@ -75,7 +75,7 @@
       signs.selectNodeContents(formula);
       const scale = PAPER / (signs.getBoundingClientRect().width * LETTERS);
       if (scale < 1) {
-        change(formula.style, "fontSize", `${scale}em`);
+        change(formula.style, "fontSize", `${1.15 * scale}em`); // 1.15 as in book.css
       }
     }
   });
