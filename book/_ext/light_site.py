@@ -1,8 +1,8 @@
 """A site that a phone gets quickly: the last step of the build rewrites what the theme wrote.
 
-All style sheets become one, without the nine tenths that no page of this book uses; the web font of
-icons is cut to those that are shown; no script keeps the text waiting; pictures are fetched when
-they come near the window, into a place of their size; code is marked only where it is coloured.
+All style sheets become one, without what no page of this book uses; the web font of icons is cut to
+those that are shown; no script and no picture keeps the text waiting, and pictures find a place of
+their size; code is marked only where it is coloured.
 """
 
 import html
@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 import imagesize
 import tinycss2
-from fontTools import subset
+import web_font
 from sphinx.application import Sphinx
 
 STYLE, ICONS = "_static/site.css", "_static/fonts/icons.woff"
@@ -118,15 +118,9 @@ def _is_used(selector: str, words: set[str]) -> bool:
 
 def cut_icons(site: Path, style: str) -> str:
     """Cut the font of icons to those that ``style`` names and let it refer to what is left."""
-    icons = {ord(sign) for sign in style if unicodedata.category(sign) == "Co"}
-    options = subset.Options(flavor="woff", name_IDs=["*"], hinting=False)
+    icons = {sign for sign in style if unicodedata.category(sign) == "Co"}
     (source,) = (site / "_static").rglob("fa-solid-900.ttf")
-    font = subset.load_font(str(source), options)
-    cutter = subset.Subsetter(options)
-    cutter.populate(unicodes=icons)
-    cutter.subset(font)
-    (site / ICONS).parent.mkdir(exist_ok=True)
-    subset.save_font(font, str(site / ICONS), options)
+    web_font.save(web_font.cut(source, icons), site / ICONS)
     return ICON.sub('url("fonts/icons.woff") format("woff")', style)
 
 

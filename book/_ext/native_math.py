@@ -14,8 +14,8 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import quickjs
+import web_font
 from docutils import nodes
-from fontTools import subset
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
@@ -236,17 +236,11 @@ def cut_font(app: Sphinx, exception: Exception | None) -> None:
     # Browsers slant single letters and draw roots by themselves.
     italics = (*range(0x1D434, 0x1D468), *range(0x1D6E2, 0x1D71C), 0x210E)
     signs = {*formulas, *map(chr, italics), "√"}
-    options = subset.Options(flavor="woff", layout_features=["*"], name_IDs=["*"], hinting=False)
     place = distribution("ziamath").locate_file("ziamath/fonts/STIXTwoMath-Regular.ttf")
-    font = subset.load_font(str(place), options)
-    cutter = subset.Subsetter(options)
-    cutter.populate(unicodes=map(ord, signs))
-    cutter.subset(font)
+    font = web_font.cut(Path(str(place)), signs)
     # As in TeX, the index of a letter with a descender stands no lower than that of others.
     font["MATH"].table.MathConstants.SubscriptBaselineDropMin.Value = 0
-    target = Path(app.outdir, "_static", FONT)
-    target.parent.mkdir(exist_ok=True)
-    subset.save_font(font, str(target), options)
+    web_font.save(font, Path(app.outdir, "_static", FONT))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
