@@ -1,8 +1,12 @@
-"""Time several ways of the same work in turn, in one process, and compare medians."""
+"""Time several ways of the same work in turn and compare medians."""
 
+import json
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from typing import NamedTuple
 
 import torch
@@ -52,6 +56,31 @@ def in_turn(
     return times
 
 
+def apart(module: str, function: str, repeats: int = 5) -> dict[str, list[float]]:
+    """Return the seconds of each way as ``in_turn`` does, every time in a process of its own.
+
+    ``function`` of ``module`` returns the ways, each a call that answers how much work it did, the
+    same for all. What one way leaves behind, such as memory that the process holds, then serves no
+    other.
+    """
+    done = set()
+
+    def way(name: str) -> float:
+        command = [sys.executable, __file__, module, function, name]
+        said = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
+        took, work = json.loads(said.splitlines()[-1])
+        done.add(work)
+        return took
+
+    names = list(getattr(import_module(module), function)())
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(repeats):
+        for name in names if number % 2 == 0 else reversed(names):
+            times[name].append(way(name))
+    assert len(done) == 1, f"the ways did different amounts of work: {done}"
+    return times
+
+
 def ratio(
     work: str, times: dict[str, list[float]], against: str, demanded: float | None = None
 ) -> Ratio:
@@ -87,3 +116,15 @@ def seconds(work: Callable[[], object]) -> float:
 def _wait_for_gpu() -> None:
     if torch.cuda.is_available():
         torch.cuda.synchronize()
+
+
+def main(module: str, function: str, name: str) -> None:
+    """Do the way ``name`` once: print its seconds, and its answer."""
+    answers = []
+    way = getattr(import_module(module), function)()[name]
+    took = seconds(lambda: answers.append(way()))
+    print(json.dumps([took, *answers]))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

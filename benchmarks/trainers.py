@@ -2,14 +2,13 @@
 
 import logging
 import warnings
-from collections.abc import Iterator
-from copy import deepcopy
+from collections.abc import Callable, Iterator
 
 import lightning
 import skorch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from loops import CLIP, EPOCHS, LR, WEIGHT_DECAY, batched, corpus_sentences, ours, started
-from side_by_side import Ratio, in_turn, ratio
+from side_by_side import Ratio, apart, ratio
 from skorch.callbacks import GradientNormClipping, LRScheduler
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -59,7 +58,7 @@ class Module(lightning.LightningModule):
         }
 
 
-def by_lightning(model: LanguageModel, batches: PaddedBatches, epochs: int = EPOCHS) -> None:
+def by_lightning(model: LanguageModel, batches: PaddedBatches, epochs: int = EPOCHS) -> int:
     """Lightning without its logger, checkpoints, bar and summary: its fastest."""
     trainer = lightning.Trainer(
         max_epochs=epochs,
@@ -72,6 +71,7 @@ def by_lightning(model: LanguageModel, batches: PaddedBatches, epochs: int = EPO
         enable_model_summary=False,
     )
     trainer.fit(Module(model, epochs * len(batches)), Epochs(batches))
+    return epochs * batches.count
 
 
 class Logits(nn.Module):
@@ -83,7 +83,7 @@ class Logits(nn.Module):
         return self.model(inputs)[0].flatten(0, 1)
 
 
-def by_skorch(model: LanguageModel, batches: PaddedBatches, epochs: int = EPOCHS) -> None:
+def by_skorch(model: LanguageModel, batches: PaddedBatches, epochs: int = EPOCHS) -> int:
     """Skorch with no split, no printing and only the callbacks that the training needs."""
     net = skorch.NeuralNet(
         Logits(model),
@@ -106,6 +106,7 @@ def by_skorch(model: LanguageModel, batches: PaddedBatches, epochs: int = EPOCHS
         verbose=0,
     )
     net.fit(Epochs(batches), None)
+    return epochs * batches.count
 
 
 def quiet() -> None:
@@ -114,17 +115,19 @@ def quiet() -> None:
     warnings.filterwarnings("ignore", module="lightning")
 
 
-def measure() -> list[Ratio]:
+def trainers() -> dict[str, Callable[[], int]]:
     quiet()
     sentences = corpus_sentences()
     vocab = Vocab.build("".join(sentences))
-    batches, start = batched(sentences, vocab), started(vocab)
-    times = in_turn(
-        {
-            "fit": lambda: ours(deepcopy(start), batches),
-            "Lightning": lambda: by_lightning(deepcopy(start), batches),
-            "skorch": lambda: by_skorch(deepcopy(start), batches),
-        },
-    )
+    model, batches = started(vocab), batched(sentences, vocab)
+    return {
+        "fit": lambda: ours(model, batches),
+        "Lightning": lambda: by_lightning(model, batches),
+        "skorch": lambda: by_skorch(model, batches),
+    }
+
+
+def measure() -> list[Ratio]:
+    times = apart("trainers", "trainers")
     work = "character LM on sentences, the same model and batches"
     return [ratio(work, times, name, demanded=1.0) for name in ("Lightning", "skorch")]

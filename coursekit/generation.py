@@ -91,15 +91,21 @@ def generate_batch(
             for row, ids in enumerate(texts):
                 # A row that is still in its prompt, or has ended, draws nothing.
                 if len(ids) == place < ends[row]:
-                    token = int(torch.multinomial(probabilities[row], 1, generator=randoms[row]))
+                    token = _drawn(probabilities[row], randoms[row])
                     if token == EOS:
                         ends[row] = place
                     else:
                         ids.append(token)
-            following = [ids[place] if place < len(ids) else PAD for ids in texts]
-            tokens = torch.tensor(following, device=device)[:, None]  # [B, 1]
+            following = [[ids[place] if place < len(ids) else PAD] for ids in texts]
+            tokens = torch.tensor(following, device=device)  # [B, 1]
             place += 1
     return [vocab.decode(ids) for ids in texts]
+
+
+def _drawn(probabilities: Float[Tensor, "V"], random: torch.Generator) -> int:
+    # As torch.multinomial draws, but for its checks: a race that a token wins with its probability.
+    arrivals = torch.empty_like(probabilities).exponential_(generator=random)
+    return int(probabilities.div_(arrivals).argmax())
 
 
 def distribution(
@@ -127,8 +133,8 @@ def distribution(
         raise ValueError(
             f"logits: форма {tuple(logits.shape)}, а нужна (V,) или (B, V), где V — размер словаря."
         )
-    # NaN is not less than anything.
-    if not (logits < torch.inf).all():
+    # NaN, the largest of anything it is among, is not less than anything.
+    if logits.numel() > 0 and not logits.max().item() < torch.inf:
         raise ValueError(
             "logits: среди них NaN или бесконечность, выбирать не из чего. Посмотрите, не "
             "разошлось ли обучение модели."

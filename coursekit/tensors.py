@@ -96,12 +96,14 @@ def check_state_of(name: str, state: Any, layers: nn.ModuleList, x: Float[Tensor
     found = _parts(name, state)
     if len(found) != len(layers):
         raise ValueError(f"{name}: состояний {len(found)}, а слоёв в модели {len(layers)}.")
+    rows = len(x)
     for layer, parts in zip(layers, found, strict=True):
         if (len(parts) == 2) != isinstance(layer, nn.LSTM):
             raise TypeError(f"{name}: слою LSTM нужна пара (h, c), остальным — один тензор h.")
+        hidden, weight = cast(int, layer.hidden_size), cast(Tensor, layer.weight_hh_l0)
         for part in parts:
-            check_shape(name, part, 1, len(x), cast(int, layer.hidden_size))
-            check_alike(name, part, "веса", cast(Tensor, layer.weight_hh_l0))
+            check_shape(name, part, 1, rows, hidden)
+            check_alike(name, part, "веса", weight)
 
 
 def _parts(name: str, state: object) -> list[tuple[Tensor, ...]]:

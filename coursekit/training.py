@@ -24,6 +24,7 @@ from coursekit.arguments import (
 from coursekit.batching import Batch, Batches
 from coursekit.checkpoints import resume_training, save_training
 from coursekit.losses import Step
+from coursekit.memory import kept_memory
 from coursekit.metrics import accuracy, perplexity
 from coursekit.processes import Accelerator, add_gradients, added, own_rows, place, start_alike
 
@@ -144,7 +145,7 @@ def fit(
         if path is not None and first:
             save_training(path, arguments, history, best, model, optimizer, scheduler, device)
 
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), kept_memory():
         torch.manual_seed(seed)
         # It says no where it may not look, and then writing says why.
         begun = path is not None and os.path.exists(path)  # noqa: PTH110

@@ -105,6 +105,7 @@ UNTRIED = {
     "generation": {"evaluating": INNER},
     "layers": {"embedded": INNER, "go_on": INNER},
     "losses": {"Step": RECORD, "unknown_targets": INNER},
+    "memory": {"kept_memory": NONE},
     "processes": {
         "Accelerator": "a protocol",
         "best_device": NONE,

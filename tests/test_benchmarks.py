@@ -14,7 +14,7 @@ import run
 import shakespeare
 import torch
 import words
-from side_by_side import Figure, Ratio, figure, in_turn, ratio
+from side_by_side import Figure, Ratio, apart, figure, in_turn, ratio
 
 from coursekit import datasets
 from coursekit.batching import StreamBatches
@@ -46,6 +46,36 @@ def test_ways_take_turns_and_every_second_round_goes_backwards():
     times = in_turn(ways, repeats=3, before=lambda: calls.append("-"))
     assert "".join(calls) == "-a-b-c-c-b-a-a-b-c"
     assert [len(seconds) for seconds in times.values()] == [3, 3, 3]
+
+
+WAYS = """
+import os
+from pathlib import Path
+
+def same():
+    def way(name):
+        with Path(__file__).with_suffix(".log").open("a") as log:
+            print(name, os.getpid(), file=log)
+        return 3
+    return {"a": lambda: way("a"), "b": lambda: way("b")}
+
+def different():
+    return {"a": lambda: 1, "b": lambda: 2}
+"""
+
+
+def test_ways_that_run_apart_have_a_process_each_and_do_the_same_work(tmp_path, monkeypatch):
+    (tmp_path / "ways.py").write_text(WAYS)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    times = apart("ways", "same", repeats=2)
+    log = (tmp_path / "ways.log").read_text().splitlines()
+    names, processes = zip(*map(str.split, log), strict=True)
+    assert "".join(names) == "abba"
+    assert len(set(processes)) == 4
+    assert {name: len(seconds) for name, seconds in times.items()} == {"a": 2, "b": 2}
+    with pytest.raises(AssertionError, match="different amounts"):
+        apart("ways", "different", repeats=1)
 
 
 def test_a_ratio_is_the_median_of_the_rounds():

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coursekit.batching import StreamBatches
-from coursekit.generation import distribution, generate, generate_batch, search
+from coursekit.generation import _drawn, distribution, generate, generate_batch, search
 from coursekit.models import LanguageModel
 from coursekit.training import fit
 from coursekit.vocab import EOS, Vocab
@@ -260,3 +260,12 @@ def test_wrong_lists_and_vocabularies_are_named(model):
 def test_wrong_arguments_are_named(model, prompt, arguments, message):
     with pytest.raises(ValueError, match=message):
         generate(model, VOCAB, prompt, **arguments)
+
+
+def test_tokens_are_drawn_as_torch_multinomial_draws_them():
+    weights = torch.rand(200, 50, generator=torch.Generator().manual_seed(0))
+    for seed, row in enumerate(weights.softmax(-1)):
+        ours, theirs = (torch.Generator().manual_seed(seed) for _ in range(2))
+        for _ in range(5):
+            token = _drawn(row.clone(), ours)
+            assert token == torch.multinomial(row, 1, generator=theirs).item()

@@ -22,8 +22,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 # Left to right, as the design draws it; a module imports only from those before it.
 ORDER = (
     "arguments downloads datasets text vocab tensors batching metrics cells attention layers "
-    "losses models seq2seq checkpoints processes training estimators beam generation translation "
-    "probes plots comparing checks variants"
+    "losses models seq2seq checkpoints memory processes training estimators beam generation "
+    "translation probes plots comparing checks variants"
 ).split()
 
 
