@@ -29,7 +29,7 @@ UNFOLD = (
 # All of a page is looked at, also what a reader's browser would lay out later.
 SETTLED = """async () => {
   const style = new CSSStyleSheet();
-  style.replaceSync('.bd-article section { content-visibility: visible !important; }');
+  style.replaceSync('.bd-article * { content-visibility: visible !important; }');
   document.adoptedStyleSheets.push(style);
   await document.fonts.ready;
   await new Promise(requestAnimationFrame);
@@ -221,6 +221,24 @@ def test_a_page_is_accessible_in_both_themes(visit):
     look(visit, "dark")
     assert not violations(visit.page, {"runOnly": {"type": "rule", "values": COLOURS}})
     assert visit.troubles == []
+
+
+def test_the_site_opens_from_a_folder(context, site):
+    page, troubles = context.new_page(), []
+    page.on("requestfailed", lambda r: troubles.append(f"{r.failure}: {r.url}"))
+    page.on("console", lambda m: m.type in ("error", "warning") and troubles.append(m.text))
+    page.on("pageerror", lambda error: troubles.append(error.stack))
+    page.goto((site / f"{CHAPTER}.html").as_uri())
+    page.evaluate(SETTLED)
+    assert page.evaluate(UNDRAWN) == []
+    page.goto(f"{(site / 'search.html').as_uri()}?q=кошками")
+    page.wait_for_selector("#search-results li")
+    links = page.locator("#search-results li > a").evaluate_all("all => all.map(a => a.href)")
+    assert links
+    page.goto(links[0])
+    assert page.locator("h1").count() == 1
+    page.close()
+    assert troubles == []
 
 
 def test_search_finds_other_forms_of_a_word(page, address, site):

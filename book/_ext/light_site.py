@@ -31,6 +31,8 @@ CODE = re.compile(r"<pre>.*?</pre>", re.DOTALL)
 PLAIN = re.compile(r'<span class="(?:n|nn|p|w)">([^<]*)</span>')
 # What the theme looks for at once, to let the keyboard scroll it; book.js does so by and by.
 TAB_STOPS = re.compile(r'\["pre",[^\]]*"\.pst-scrollable-table-container"\]\.join\(", "\)')
+# Search reads the pages it has found for excerpts, which a browser forbids to a page from a folder.
+EXCERPTS = re.compile(r"(SHOW_SEARCH_SUMMARY: )true")
 ICON = re.compile(r'url\([^)]*fa-solid-900\.woff2"\) format\("woff2"\)')
 
 
@@ -56,10 +58,8 @@ def lighten(app: Sphinx, exception: Exception | None) -> None:
     style = f'@charset "utf-8";\n{style}'
     style = cut_icons(site, style)
     (site / STYLE).write_text(style, encoding="utf-8")
-    theme = site / "_static/scripts/pydata-sphinx-theme.js"
-    theme.write_text(
-        TAB_STOPS.sub('"no-such"', theme.read_text(encoding="utf-8")), encoding="utf-8"
-    )
+    _edit(site / "_static/scripts/pydata-sphinx-theme.js", TAB_STOPS, '"no-such"')
+    _edit(site / "_static/documentation_options.js", EXCERPTS, r'\1location.protocol !== "file:"')
     version = sha256(style.encode()).hexdigest()[:8]
     for path, page in fresh.items():
         up = relpath(".", path.parent.relative_to(site).as_posix())
@@ -71,6 +71,12 @@ def lighten(app: Sphinx, exception: Exception | None) -> None:
         page = PICTURE.sub(lambda found, path=path: _picture(path, found), page)
         page = CODE.sub(lambda found: PLAIN.sub(r"\1", found[0]), page)
         path.write_text(page, encoding="utf-8")
+
+
+def _edit(script: Path, pattern: re.Pattern[str], replacement: str) -> None:
+    script.write_text(
+        pattern.sub(replacement, script.read_text(encoding="utf-8")), encoding="utf-8"
+    )
 
 
 def used_style(site: Path, sheet: str, words: set[str]) -> str:

@@ -5,48 +5,57 @@
   const root = document.documentElement;
 
   // Whatever scrolls inside itself is reached by keyboard as well. The theme cares for some of it,
-  // once, when nothing is unfolded yet. Sections far from the window are not laid out at first
-  // (book.css); here they are, one by one, when the reader does nothing, and then measured.
+  // once, when nothing is unfolded yet. What is far from the window is not laid out at first
+  // (book.css); here it is, block by block, when the reader does nothing, and then measured.
   const SCROLLERS = [
     "pre", "div.math", "dt.sig", ".cell_output", ".cell_output > .output", ":is(p, li):has(> span.math)",
     ".pst-scrollable-table-container",
   ].map((selector) => `.bd-article ${selector}`).join(", ");
 
-  const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 1, { timeRemaining: () => 0 }));
-  let boxes = [...document.querySelectorAll(".bd-article > section > section")];
+  const BLOCKS = ".bd-article > section > section, .bd-article > section > section > :not(h2)";
+  const LONGEST = 4; // milliseconds at a time: a phone is ten times as slow
+  const whenIdle = window.requestIdleCallback ?? setTimeout;
+  const blocks = [...document.querySelectorAll(BLOCKS)];
+  let scrollers = [];
   // Whoever was sent to a place must find it where it will stay.
-  if (location.hash) boxes.forEach((section) => { section.style.contentVisibility = "visible"; });
+  if (location.hash) blocks.forEach((block) => { block.style.contentVisibility = "visible"; });
 
   function makeReachable() {
-    const sections = boxes.filter((box) => box.matches("section"));
-    boxes = [...sections, ...document.querySelectorAll(SCROLLERS)];
-    whenIdle(measure);
+    scrollers = [...document.querySelectorAll(SCROLLERS)];
+    whenIdle(work);
   }
 
-  function measure(idle) {
-    let more = true;
-    while (more && boxes.length) {
-      const box = boxes.shift();
-      if (box.matches("section")) {
-        box.style.contentVisibility = "visible";
-        more = box.offsetHeight > 0 && idle.timeRemaining() > 20;
-        continue;
-      }
-      if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight + 1) {
-        box.tabIndex = 0;
+  function work() {
+    const end = performance.now() + LONGEST;
+    while (blocks.length + scrollers.length && performance.now() < end) {
+      if (blocks.length) {
+        layOut(blocks.shift());
       } else {
-        box.removeAttribute("tabindex");
+        measure(scrollers.shift());
       }
-      more = idle.timeRemaining() > 5;
     }
-    if (boxes.length) whenIdle(measure);
+    if (blocks.length + scrollers.length) whenIdle(work);
   }
 
-  addEventListener("load", () => {
+  function layOut(block) {
+    block.style.contentVisibility = "visible";
+    block.getBoundingClientRect(); // now, not together with those that follow
+  }
+
+  function measure(box) {
+    if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight + 1) {
+      box.tabIndex = 0;
+    } else {
+      box.removeAttribute("tabindex");
+    }
+  }
+
+  const whenShown = (work) => requestAnimationFrame(() => setTimeout(work));
+  addEventListener("load", () => whenShown(() => {
     makeReachable();
     // The text is there: now the pictures, also those for which the reader will be underground.
     document.querySelectorAll("img[loading=lazy]").forEach((picture) => { picture.loading = "eager"; });
-  });
+  }));
   addEventListener("resize", makeReachable);
   document.addEventListener("toggle", makeReachable, true);
 
