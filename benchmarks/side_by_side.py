@@ -49,10 +49,9 @@ def in_turn(
     ``before`` each way goes something untimed.
     """
     times: dict[str, list[float]] = {name: [] for name in ways}
-    for number in range(repeats):
-        for name in list(ways) if number % 2 == 0 else reversed(ways):
-            before()
-            times[name].append(seconds(ways[name]))
+    for name in _turns(list(ways), repeats):
+        before()
+        times[name].append(seconds(ways[name]))
     return times
 
 
@@ -74,11 +73,14 @@ def apart(module: str, function: str, repeats: int = 5) -> dict[str, list[float]
 
     names = list(getattr(import_module(module), function)())
     times: dict[str, list[float]] = {name: [] for name in names}
-    for number in range(repeats):
-        for name in names if number % 2 == 0 else reversed(names):
-            times[name].append(way(name))
+    for name in _turns(names, repeats):
+        times[name].append(way(name))
     assert len(done) == 1, f"the ways did different amounts of work: {done}"
     return times
+
+
+def _turns(names: list[str], repeats: int) -> list[str]:
+    return [name for turn in range(repeats) for name in (names if turn % 2 == 0 else names[::-1])]
 
 
 def ratio(
