@@ -13,12 +13,12 @@
   ].map((selector) => `.bd-article ${selector}`).join(", ");
 
   const BLOCKS = ".bd-article > section > section, .bd-article > section > section > :not(h2)";
-  const LONGEST = 4; // milliseconds at a time: a phone is ten times as slow
+  const LONGEST = 4; // milliseconds at a time, several times as many on a phone
   const whenIdle = window.requestIdleCallback ?? setTimeout;
   const blocks = [...document.querySelectorAll(BLOCKS)];
   let scrollers = [];
   // Whoever was sent to a place must find it where it will stay.
-  if (location.hash) blocks.forEach((block) => { block.style.contentVisibility = "visible"; });
+  if (location.hash) layOutAll();
 
   function makeReachable() {
     scrollers = [...document.querySelectorAll(SCROLLERS)];
@@ -37,6 +37,10 @@
     if (blocks.length + scrollers.length) whenIdle(work);
   }
 
+  function layOutAll() {
+    blocks.splice(0).forEach((block) => { block.style.contentVisibility = "visible"; });
+  }
+
   function layOut(block) {
     block.style.contentVisibility = "visible";
     block.getBoundingClientRect(); // now, not together with those that follow
@@ -50,7 +54,7 @@
     }
   }
 
-  const whenShown = (work) => requestAnimationFrame(() => setTimeout(work));
+  const whenShown = (act) => requestAnimationFrame(() => setTimeout(act));
   addEventListener("load", () => whenShown(() => {
     makeReachable();
     // The text is there: now the pictures, also those for which the reader will be underground.
@@ -75,6 +79,7 @@
   }
 
   addEventListener("beforeprint", () => {
+    layOutAll(); // or the formulas below would have no width yet
     change(root.dataset, "theme", "light");
     for (const folded of document.querySelectorAll(".bd-article details:not([open])")) {
       change(folded, "open", true);
