@@ -92,18 +92,25 @@ def page(context):
     page.close()
 
 
-@pytest.fixture(scope="module", params=PAGES)
-def visit(request, context, address):
-    """A page with whatever went wrong while it was loaded, looked at and played with."""
-    page, troubles = context.new_page(), []
-    page.on("request", lambda r: r.url.startswith((address, "data:")) or troubles.append(r.url))
+def troubles_of(page):
+    """Return a list that fills with whatever goes wrong on a page."""
+    troubles = []
     page.on("requestfailed", lambda r: troubles.append(f"{r.failure}: {r.url}"))
-    page.on("response", lambda r: r.ok or troubles.append(f"{r.status}: {r.url}"))
     page.on(
         "console",
         lambda m: m.type in ("error", "warning") and troubles.append(f"{m.text} {m.location}"),
     )
     page.on("pageerror", lambda error: troubles.append(error.stack))
+    return troubles
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def visit(request, context, address):
+    """A page with whatever went wrong while it was loaded, looked at and played with."""
+    page = context.new_page()
+    troubles = troubles_of(page)
+    page.on("request", lambda r: r.url.startswith((address, "data:")) or troubles.append(r.url))
+    page.on("response", lambda r: r.ok or troubles.append(f"{r.status}: {r.url}"))
     page.goto(f"{address}{request.param}.html", wait_until="networkidle")
     page.evaluate(SETTLED)
     yield Visit(request.param, page, address, troubles)
@@ -223,11 +230,8 @@ def test_a_page_is_accessible_in_both_themes(visit):
     assert visit.troubles == []
 
 
-def test_the_site_opens_from_a_folder(context, site):
-    page, troubles = context.new_page(), []
-    page.on("requestfailed", lambda r: troubles.append(f"{r.failure}: {r.url}"))
-    page.on("console", lambda m: m.type in ("error", "warning") and troubles.append(m.text))
-    page.on("pageerror", lambda error: troubles.append(error.stack))
+def test_the_site_opens_from_a_folder(page, site):
+    troubles = troubles_of(page)
     page.goto((site / f"{CHAPTER}.html").as_uri())
     page.evaluate(SETTLED)
     assert page.evaluate(UNDRAWN) == []
@@ -237,7 +241,6 @@ def test_the_site_opens_from_a_folder(context, site):
     assert links
     page.goto(links[0])
     assert page.locator("h1").count() == 1
-    page.close()
     assert troubles == []
 
 
