@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -198,9 +199,12 @@ class PaddedBatches:
             return [rows[start : start + size] for start in range(0, len(rows), size)]
         random = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
         rows = torch.randperm(len(self.inputs), generator=random).tolist()
+        # What is left over joins the last pool: the batch that is not full then holds the longest.
+        pools = max(1, len(self) // POOL)
+        edges = [*range(0, pools * POOL * size, POOL * size), len(rows)]
         batches = []
-        for start in range(0, len(rows), size * POOL):
-            pool = sorted(rows[start : start + size * POOL], key=self._size)
+        for first, end in pairwise(edges):
+            pool = sorted(rows[first:end], key=self._size)
             batches += [pool[start : start + size] for start in range(0, len(pool), size)]
         return [batches[i] for i in torch.randperm(len(batches), generator=random).tolist()]
 

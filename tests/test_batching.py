@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coursekit.batching import IGNORED, PaddedBatches, StreamBatches
+from coursekit.batching import IGNORED, POOL, PaddedBatches, StreamBatches
 from coursekit.vocab import EOS, PAD
 
 streams = st.integers(2, 120).map(lambda size: list(range(10, 10 + size)))
@@ -90,6 +90,16 @@ def test_seed_and_epoch_alone_decide_the_order():
     assert torch.equal(before, torch.random.get_rng_state())
     assert orders(first)[0] != orders(first)[1]
     assert orders(first) != orders(PaddedBatches(rows, batch_size=4, seed=2))
+
+
+@pytest.mark.parametrize("epoch", range(5))
+def test_the_longest_go_into_the_batch_that_is_not_full(epoch):
+    rows = [[5] * (2 + number % 7) for number in range(4 * POOL + 1)] + [[6] * 500]
+    batches = list(PaddedBatches(rows, batch_size=4).epoch(epoch))
+    assert len(batches) == POOL + 1
+    (short,) = (batch for batch in batches if len(batch.inputs) < 4)
+    assert short.lengths.max() == 499
+    assert sum(batch.inputs.numel() for batch in batches if batch is not short) < 7 * 4 * POOL
 
 
 def test_buckets_waste_less_than_file_order():
