@@ -34,8 +34,9 @@ class LanguageModel(nn.Module):
     ``embedding`` is the size of a token's vector, ``hidden`` unless given; ``tied`` makes the
     projection share the embedding's weights. Without ``deep_output`` the projection reads the last
     layer itself. ``dropout`` acts on what leaves each layer and enters the projection. Recurrent
-    matrices start orthogonal, an LSTM's forget gates with ``forget_bias``: 1 keeps them open, to
-    remember from the start, with 0 what is near is learnt sooner.
+    matrices start orthogonal, the projection's rows, without ``cutoffs``, as the embedding's, from
+    N(0, 1), an LSTM's forget gates with ``forget_bias``: 1 keeps them open, to remember from the
+    start, with 0 what is near is learnt sooner.
 
     ``cutoffs`` make training on a large vocabulary fast, where ids go from frequent to rare, as
     those of ``Vocab`` do: ids below the first cutoff are told apart at once, those between two
@@ -97,6 +98,11 @@ class LanguageModel(nn.Module):
         self.projection: nn.Linear | nn.AdaptiveLogSoftmaxWithLoss
         if cutoffs is None:
             self.projection = nn.Linear(width, vocab_size)
+            # Shorter rows would take most of an epoch to grow; the layer below starts near zero
+            # instead, and an untrained model finds all tokens about alike.
+            nn.init.normal_(self.projection.weight)
+            if self.linear is not None:
+                nn.init.normal_(self.linear.weight, std=1e-3)
         else:
             thresholds = check_cutoffs(cutoffs, vocab_size, width)
             self.projection = nn.AdaptiveLogSoftmaxWithLoss(width, vocab_size, thresholds)
@@ -112,7 +118,6 @@ class LanguageModel(nn.Module):
                     "tied = True: с cutoffs редкие слова получают векторы короче, чем у embedding, "
                     "и общими веса быть не могут. Уберите tied или cutoffs."
                 )
-            nn.init.normal_(self.embedding.weight, std=size**-0.5)
             self.projection.weight = self.embedding.weight
 
     def forward(

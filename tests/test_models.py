@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import pytest
@@ -9,9 +10,12 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from coursekit import datasets
 from coursekit.batching import IGNORED, PaddedBatches, StreamBatches
 from coursekit.layers import CELLS
 from coursekit.models import POOLINGS, Classifier, LanguageModel, Tagger
+from coursekit.training import fit
+from coursekit.vocab import Vocab
 
 cells = st.sampled_from(sorted(CELLS))
 
@@ -137,6 +141,30 @@ def test_an_lstm_starts_with_open_forget_gates_and_orthogonal_recurrence():
     assert forget_bias(LanguageModel(20, hidden=8, forget_bias=-2.5).layers[0]) == [-2.5] * 8
     for gate in layer.weight_hh_l0.double().split(8):
         torch.testing.assert_close(gate @ gate.T, torch.eye(8).double(), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_an_untrained_model_finds_all_tokens_about_alike(cell, tied):
+    torch.manual_seed(0)
+    model = LanguageModel(102, cell=cell, hidden=128, embedding=64, tied=tied)
+    step = model.loss(next(iter(StreamBatches(torch.randint(4, 102, (513,)).tolist(), 8, 64))))
+    assert (step.total / step.count).item() == pytest.approx(math.log(102), abs=0.15)
+
+
+def test_what_the_projection_starts_from_makes_a_model_learn_sooner():
+    text = datasets.load_zarechinsk().text("train")[:100_000]
+    vocab = Vocab.build(text)
+    losses = {}
+    for start in ("ours", "torch's"):
+        torch.manual_seed(0)
+        model = LanguageModel(len(vocab), hidden=64, embedding=32)
+        if start == "torch's":
+            model.projection.reset_parameters()
+            model.linear.reset_parameters()
+        batches = StreamBatches(vocab.encode(text), batch_size=16, length=32)
+        losses[start] = fit(model, batches, epochs=1, lr=1e-2, progress=False)[-1]["train_loss"]
+    assert losses["ours"] < losses["torch's"] - 0.1, losses
 
 
 def test_dropout_acts_in_training_only():
