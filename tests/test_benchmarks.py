@@ -154,6 +154,16 @@ def test_both_softmaxes_begin_alike_and_see_the_same_words():
         assert history[-1]["valid_perplexity"] < history[0]["valid_perplexity"]
 
 
+def test_the_stream_of_shakespeare_begins_anew_at_other_places_each_epoch():
+    ids = list(range(4, 4 + 2 * shakespeare.WINDOW + 1))
+    batches = shakespeare.Restarted(ids, batch_size=1, length=shakespeare.LENGTH)
+    plain = list(StreamBatches(ids, batch_size=1, length=shakespeare.LENGTH))
+    for number, places in enumerate([[0, 4], [0, 3, 7], [0, 2, 6]]):
+        found = list(batches.epoch(number))
+        assert [i for i, batch in enumerate(found) if not batch.continues] == places
+        assert all(torch.equal(a.inputs, b.inputs) for a, b in zip(found, plain, strict=True))
+
+
 def test_windows_begin_anew_and_skip_nothing_between_them():
     ids = list(range(4, 4 + 3 * shakespeare.WINDOW + 5))
     batches = list(shakespeare.windows(ids).epoch(0))
