@@ -40,6 +40,10 @@ def models(vocab_size: int, cutoffs: tuple[int, ...], hidden: int = HIDDEN):
     for argument in (cutoffs, None):
         torch.manual_seed(0)
         built.append(LanguageModel(vocab_size, hidden=hidden, cutoffs=argument))
+    # Softmaxes are compared, not starts: the wide one of a full projection suits characters.
+    adaptive, full = built
+    full.linear.load_state_dict(adaptive.linear.state_dict())
+    full.projection.reset_parameters()
     return built
 
 

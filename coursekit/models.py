@@ -35,8 +35,8 @@ class LanguageModel(nn.Module):
     projection share the embedding's weights. Without ``deep_output`` the projection reads the last
     layer itself. ``dropout`` acts on what leaves each layer and enters the projection. Recurrent
     matrices start orthogonal, the projection's rows, without ``cutoffs``, as the embedding's, from
-    N(0, 1), an LSTM's forget gates with ``forget_bias``: 1 keeps them open, to remember from the
-    start, with 0 what is near is learnt sooner.
+    N(0, 1), which suits characters, an LSTM's forget gates with ``forget_bias``: 1 keeps them open,
+    to remember from the start, with 0 what is near is learnt sooner.
 
     ``cutoffs`` make training on a large vocabulary fast, where ids go from frequent to rare, as
     those of ``Vocab`` do: ids below the first cutoff are told apart at once, those between two
