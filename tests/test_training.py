@@ -32,9 +32,9 @@ def trained(network, seed=0, **arguments):
 def test_a_rhyme_is_learnt_by_heart(cell, schedule):
     network = model(cell=cell)
     history = fit(
-        network, stream(), stream(), epochs=20, lr=1e-2, schedule=schedule, progress=False
+        network, stream(), stream(), epochs=20, lr=5e-3, schedule=schedule, progress=False
     )
-    assert history[0]["train_loss"] > 0.8
+    assert history[0]["train_loss"] > 1.5
     assert history[-1]["valid_perplexity"] < 1.6
     assert history[-1]["valid_accuracy"] > 0.85
 
